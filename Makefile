@@ -1,0 +1,33 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test bench build format tidy lint clean
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## build Itemgate and watch it save this machine's Debian package index, each record exactly once
+	@tools/setup run
+	@tools/build release && tools/import-debian-index
+
+test: ## everything CI checks: all tests, sanitizers, clang, fuzzers (tools/ci dev: the first step only)
+	@tools/setup test
+	@tools/ci
+
+bench: ## measure the workloads W1 to W4; with ITEMGATE_PEERS=folder beside other programs (docs/benchmarks.md)
+	@tools/setup run
+	@tools/build release && build/release/apps/itemgate/itemgate bench
+	@test -z "$(ITEMGATE_PEERS)" || bench/compare "$(ITEMGATE_PEERS)"
+
+build: ## build build/release/apps/itemgate/itemgate
+	@tools/build release
+
+format: ## format the C++ files
+	@tools/format
+
+tidy: ## check layers, lengths, banned calls and the like
+	@tools/tidy
+
+lint: ## run clang-tidy
+	@tools/lint
+
+clean: ## remove all that was built, and the data of `make run`
+	rm -rf build

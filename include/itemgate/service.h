@@ -1,0 +1,126 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "itemgate/backend.h"
+#include "itemgate/error.h"
+#include "itemgate/item.h"
+#include "itemgate/save_result.h"
+#include "itemgate/store.h"
+
+namespace itemgate {
+
+class Executor;
+
+/// What becomes of a content that is being saved already when a call brings it.
+enum class IfInFlight {
+  kJoin,  // wait for that save and answer as it ends; if it fails, this call may become the one that saves
+  kReject,  // answer kInProgress at once
+};
+
+/// How one call wants its contents saved.
+struct SaveOptions {
+  Scope scope;
+  std::string_view media_type;  // kept with the item; at most kMediaTypeBytesMax bytes
+  IfInFlight if_in_flight = IfInFlight::kJoin;
+
+  /// How long to wait; after it, what has no answer yet is answered kInProgress, and its save goes on. Nothing: until
+  /// the answer is known, which spares a copy of the contents in the blocking calls.
+  std::optional<std::chrono::nanoseconds> wait_max = std::nullopt;
+};
+
+/// No content can be longer, whatever the options say: the embedded store writes one commit at once.
+inline constexpr std::size_t kContentBytesLimit = std::size_t{1} << 30;
+
+struct ServiceOptions {
+  // Limits; reaching one is answered kRejected (the content) or kUnavailable (the service).
+  std::size_t content_bytes_max = 16 << 20;  // of one content; at most kContentBytesLimit
+  std::size_t batch_items_max = 100'000;     // of one call
+  std::size_t in_flight_max = 1'000'000;     // contents being saved, and those waiting for them
+
+  // Performance.
+  std::size_t near_cache_keys = 1 << 20;  // remembered keys, at most 60 bytes each; 0: no cache
+  std::size_t commit_items_max = 8192;    // gathered into one store insertion
+};
+
+/// What the service is made of. All must outlive it; `backend` may be null.
+struct ServiceParts {
+  ItemStore& store;
+  ItemBackend* backend;
+  Executor& executor;   // deadlines and the backend's continuations
+  Executor& committer;  // runs store insertions that no caller runs itself
+  std::uint64_t seed;   // of the in-process tables' hash
+};
+
+struct ServiceStatistics {
+  std::uint64_t created = 0;
+  std::uint64_t duplicates = 0;  // joined saves included
+  std::uint64_t joined = 0;
+  std::uint64_t in_progress = 0;
+  std::uint64_t refused = 0;  // rejected, failed, unknown and unavailable
+  std::uint64_t near_cache_hits = 0;
+  std::uint64_t in_flight = 0;       // contents being saved now
+  std::uint64_t in_flight_peak = 0;  // the most there ever were at once
+  std::uint64_t commits = 0;         // store insertions; each serves many saves
+};
+
+/// Saves each distinct content exactly once.
+///
+/// Third parties send items concurrently, repeatedly and without waiting; for one (scope, content) at most one item is
+/// ever saved, every success carries the same id, and different contents never wait for each other.
+///
+/// Threads: every method may be called from any thread, callbacks included. Failure: answers are values, one for each
+/// content. Closing: the destructor refuses new saves, waits for the running ones, and must run on a thread that no
+/// running save needs.
+class ItemIntegrationService {
+ public:
+  using SaveDone = std::move_only_function<void(SaveResult)>;
+  using SaveAllDone = std::move_only_function<void(std::vector<SaveResult>)>;
+
+  ItemIntegrationService(ServiceParts parts, ServiceOptions options);
+  ~ItemIntegrationService();
+  ItemIntegrationService(const ItemIntegrationService&) = delete;
+  ItemIntegrationService& operator=(const ItemIntegrationService&) = delete;
+
+  /// Saves one content and waits for the answer. A known duplicate costs no I/O, a new content one shared sync.
+  [[nodiscard]] SaveResult SaveItem(std::string_view content, const SaveOptions& options = {});
+
+  /// Saves independent contents, in one sync where the store can, and waits. One answer each, in their order; repeats
+  /// within the batch are joined onto the first.
+  [[nodiscard]] std::vector<SaveResult> SaveItems(std::span<const std::string_view> contents,
+                                                  const SaveOptions& options = {});
+
+  /// The same without waiting: returns at once and calls `done` exactly once, from any thread, perhaps before
+  /// returning. The save does not depend on anybody waiting for it.
+  void SaveItemAsync(std::string content, const SaveOptions& options, SaveDone done);
+  void SaveItemsAsync(std::vector<std::string> contents, const SaveOptions& options,
+                      SaveAllDone done);
+
+  /// The saved items with that content: one, or none.
+  [[nodiscard]] Result<std::vector<Item>> FindItemsWithContent(std::string_view content,
+                                                               Scope scope = {});
+
+  /// The item of that id; kNotFound if there is none.
+  [[nodiscard]] Result<Item> GetItem(ItemId id);
+
+  /// One page of the saved items with ids above `after`, in id order; empty at the end. For the next page pass the last
+  /// id of this one.
+  [[nodiscard]] Result<std::vector<Item>> GetAllItems(ItemId after = {}, PageLimits limits = {});
+
+  [[nodiscard]] ServiceStatistics Statistics() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace itemgate

@@ -1,0 +1,197 @@
+#include "bench/plot.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+#include <vector>
+
+#include "bench/figures.h"
+
+namespace itemgate {
+namespace {
+
+constexpr double kWidth = 860;
+constexpr double kMargin = 28;
+constexpr double kTitleHeight = 76;
+constexpr double kPanelHead = 52;
+constexpr double kPanelGap = 18;
+constexpr double kRowHeight = 24;
+constexpr double kBarLeft = 158;
+constexpr double kBarWidth = 300;  // of the fastest case of a panel
+constexpr double kLatencyLeft = 560;
+constexpr double kLatencyRight = 760;
+constexpr double kRight = kWidth - kMargin;
+constexpr int kDecadeLabelsMax =
+    4;  // more of them would touch; then only 1 us, 1 ms and 1 s are named
+
+constexpr std::string_view kStyle = R"(<style>
+text{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;fill:#1f2933}
+.title{font-size:19px;font-weight:600}.panel{font-size:14px;font-weight:600}
+.quiet{fill:#6b7785;font-size:12px}.middle{text-anchor:middle}.end{text-anchor:end}
+.bar{fill:#3f7cac}.range{stroke:#d98c3f;stroke-width:3;stroke-linecap:round}
+.median{fill:#b4611b}.grid{stroke:#e4e8ec}
+</style>
+)";
+
+struct Point {
+  double x = 0;
+  double y = 0;
+};
+
+/// Collects the elements of a picture.
+class Canvas {
+ public:
+  void Text(Point at, std::string_view look, std::string_view text) {
+    Open("text", look).Attribute("x", at.x).Attribute("y", at.y);
+    svg_.append(">").append(text).append("</text>\n");
+  }
+  void Bar(Point corner, double width, double height) {
+    Open("rect", "bar").Attribute("x", corner.x).Attribute("y", corner.y);
+    Attribute("width", width).Attribute("height", height).Attribute("rx", 2);
+    svg_.append("/>\n");
+  }
+  void Line(Point from, Point to, std::string_view look) {
+    Open("line", look).Attribute("x1", from.x).Attribute("y1", from.y);
+    Attribute("x2", to.x).Attribute("y2", to.y);
+    svg_.append("/>\n");
+  }
+  void Dot(Point at, double radius) {
+    Open("circle", "median").Attribute("cx", at.x).Attribute("cy", at.y).Attribute("r", radius);
+    svg_.append("/>\n");
+  }
+
+  /// The whole document of that height.
+  [[nodiscard]] std::string Take(double height) {
+    const std::string width_text = Decimal(kWidth, 0);
+    const std::string height_text = Decimal(height, 0);
+    std::string document = R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 )";
+    document += width_text + " " + height_text + "\" width=\"" + width_text + "\" height=\"" +
+                height_text + "\">\n";
+    document.append(kStyle).append("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n");
+    return document + svg_ + "</svg>\n";
+  }
+
+ private:
+  Canvas& Open(std::string_view element, std::string_view look) {
+    svg_.append("<").append(element).append(" class=\"").append(look).append("\"");
+    return *this;
+  }
+  Canvas& Attribute(std::string_view name, double value) {
+    svg_.append(" ").append(name).append("=\"").append(Decimal(value, 1)).append("\"");
+    return *this;
+  }
+
+  std::string svg_;
+};
+
+/// The logarithmic axis of all latencies, from a power of ten to a power of ten.
+class LatencyAxis {
+ public:
+  explicit LatencyAxis(std::span<const CaseResult> results) {
+    double shortest = 1e9;
+    double longest = 1e3;
+    for (const CaseResult& result : results) {
+      if (result.items == 0) continue;
+      shortest = std::min(shortest, static_cast<double>(result.latency_p50.count()));
+      longest = std::max(longest, static_cast<double>(result.latency_p99.count()));
+    }
+    first_decade_ = static_cast<int>(std::floor(std::log10(std::max(1.0, shortest))));
+    last_decade_ = std::max(first_decade_ + 1, static_cast<int>(std::ceil(std::log10(longest))));
+  }
+
+  [[nodiscard]] int first_decade() const { return first_decade_; }
+  [[nodiscard]] int last_decade() const { return last_decade_; }
+
+  [[nodiscard]] double At(Duration latency) const {
+    const double decades =
+        std::log10(std::max(1.0, static_cast<double>(latency.count()))) - first_decade_;
+    const double share = std::clamp(decades / (last_decade_ - first_decade_), 0.0, 1.0);
+    return kLatencyLeft + share * (kLatencyRight - kLatencyLeft);
+  }
+
+ private:
+  int first_decade_ = 0;
+  int last_decade_ = 1;
+};
+
+/// "1 us" and not "1.00 us".
+std::string DecadeName(int decade) {
+  static constexpr std::string_view kUnits[] = {" ns", " us", " ms", " s"};
+  const int unit = std::min(decade / 3, 3);
+  return Decimal(std::pow(10.0, decade - 3 * unit), 0).append(kUnits[unit]);
+}
+
+void DrawPanelHead(Canvas& canvas, Workload workload, double top) {
+  canvas.Text({kMargin, top + 16}, "panel", WorkloadName(workload));
+  canvas.Text({kMargin + 34, top + 16}, "quiet", WorkloadMeaning(workload));
+  canvas.Text({kBarLeft, top + 40}, "quiet", "items/s");
+  canvas.Text({kRight, top + 40}, "quiet end", "p99");
+}
+
+void DrawLatencyGrid(Canvas& canvas, const LatencyAxis& axis, Point span) {
+  for (int decade = axis.first_decade(); decade <= axis.last_decade(); ++decade) {
+    const double x = axis.At(Duration(std::llround(std::pow(10.0, decade))));
+    canvas.Line({x, span.x}, {x, span.y}, "grid");
+    if (decade % 3 == 0 || axis.last_decade() - axis.first_decade() < kDecadeLabelsMax)
+      canvas.Text({x, span.x - 6}, "quiet middle", DecadeName(decade));
+  }
+}
+
+struct RowScale {
+  double fastest;  // items/s of the longest bar
+  const LatencyAxis& latency;
+};
+
+void DrawRow(Canvas& canvas, const CaseResult& result, double top, const RowScale& scale) {
+  const double baseline = top + kRowHeight / 2 + 4.5;
+  canvas.Text({kBarLeft - 12, baseline}, "end", CaseName(result));
+  if (result.problem || result.items == 0) {
+    canvas.Text({kBarLeft, baseline}, "quiet", "no valid figures");
+    return;
+  }
+  const double width = std::max(1.0, kBarWidth * result.ItemsPerSecond() / scale.fastest);
+  canvas.Bar({kBarLeft, top + 4}, width, kRowHeight - 8);
+  canvas.Text({kBarLeft + width + 7, baseline}, "", ShortNumber(result.ItemsPerSecond()));
+  const double middle = top + kRowHeight / 2;
+  const double median = scale.latency.At(result.latency_p50);
+  canvas.Line({median, middle}, {scale.latency.At(result.latency_p99), middle}, "range");
+  canvas.Dot({median, middle}, 4);
+  canvas.Text({kRight, baseline}, "end", ShortDuration(result.latency_p99));
+}
+
+double DrawPanel(Canvas& canvas, std::span<const CaseResult> rows, double top,
+                 const LatencyAxis& axis) {
+  double fastest = 1;
+  for (const CaseResult& row : rows) fastest = std::max(fastest, row.ItemsPerSecond());
+  const double rows_top = top + kPanelHead;
+  const double bottom = rows_top + kRowHeight * static_cast<double>(rows.size());
+  DrawPanelHead(canvas, rows.front().workload, top);
+  DrawLatencyGrid(canvas, axis, {rows_top - 6, bottom});
+  double row_top = rows_top;
+  for (const CaseResult& row : rows) {
+    DrawRow(canvas, row, row_top, {fastest, axis});
+    row_top += kRowHeight;
+  }
+  return bottom + kPanelGap;
+}
+
+}  // namespace
+
+std::string PlotSvg(std::span<const CaseResult> results) {
+  Canvas canvas;
+  canvas.Text({kMargin, 38}, "title", "Itemgate: items saved each second, and how long one takes");
+  canvas.Text({kMargin, 60}, "quiet",
+              "256-byte contents. Bars: items/s, each panel to its own scale. Latency of an item: "
+              "dot = median, line to the 99th percentile.");
+  const LatencyAxis axis(results);
+  double top = kTitleHeight;
+  for (const Workload workload : kAllWorkloads) {
+    std::vector<CaseResult> rows;
+    std::ranges::copy_if(results, std::back_inserter(rows),
+                         [&](const CaseResult& r) { return r.workload == workload; });
+    if (!rows.empty()) top = DrawPanel(canvas, rows, top, axis);
+  }
+  return canvas.Take(top + 10);
+}
+
+}  // namespace itemgate

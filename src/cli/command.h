@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "cli/context.h"
+
+namespace CLI {
+class App;
+}
+
+namespace itemgate::cli {
+
+/// What the help of a command says.
+struct CommandText {
+  std::string name;
+  std::string summary;   // one line
+  std::string details;   // paragraphs under the options; may be empty
+  std::string examples;  // lines "  itemgate …"
+};
+
+/// Adds a command to the program. `run` is called after the whole command line was parsed, if this command was chosen.
+/// Every command has --json.
+CLI::App& AddCommand(CLI::App& root, Context& context, const CommandText& text,
+                     std::function<ExitStatus()> run);
+
+/// The shared options, for the commands that have a use for them.
+void AddDataOption(CLI::App& command, Context& context);
+void AddScopeOptions(CLI::App& command, Context& context);
+void AddItemLimitOption(CLI::App& command, Context& context);
+
+// The commands, each in a file of its own (save_command.cc, …): adds itself to the program.
+void AddSaveCommand(CLI::App& root, Context& context);
+void AddImportCommand(CLI::App& root, Context& context);
+void AddFindCommand(CLI::App& root, Context& context);
+void AddGetCommand(CLI::App& root, Context& context);
+void AddListCommand(CLI::App& root, Context& context);
+void AddExportCommand(CLI::App& root, Context& context);
+void AddStatsCommand(CLI::App& root, Context& context);
+void AddVerifyCommand(CLI::App& root, Context& context);
+void AddDemoCommand(CLI::App& root, Context& context);
+void AddBenchCommand(CLI::App& root, Context& context);
+void AddVersionCommand(CLI::App& root, Context& context);
+void AddCompletionCommand(CLI::App& root, Context& context);
+
+}  // namespace itemgate::cli

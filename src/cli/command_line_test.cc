@@ -1,0 +1,222 @@
+#include "cli/command_line.h"
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <gtest/gtest.h>
+
+#include "cli/captured_output.h"
+#include "cli/completion.h"
+#include "transfer/decompress.h"
+#include "transfer/descriptor_source.h"
+
+namespace itemgate::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// How a run of the program ended.
+struct Ended {
+  int status = 0;
+  std::string out;
+  std::string err;
+};
+
+class ProgramTest : public testing::Test {
+ protected:
+  ProgramTest() {
+    std::string name = (fs::temp_directory_path() / "itemgate-cli-XXXXXX").string();
+    root_ = mkdtemp(name.data());
+  }
+  ~ProgramTest() override { fs::remove_all(root_); }
+
+  Ended Run(std::vector<std::string> arguments) {
+    const CapturedOutput out;
+    const CapturedOutput err;
+    arguments.insert(arguments.begin(), "itemgate");
+    const int status = RunProgram(clock_, std::move(arguments),
+                                  {.out = out.descriptor(), .err = err.descriptor()});
+    return {status, out.text(), err.text()};
+  }
+
+  /// With the data directory of this test.
+  Ended RunOnData(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin() + 1, {"--data", (root_ / "data").string()});
+    return Run(std::move(arguments));
+  }
+
+  std::string Write(const std::string& name, std::string_view content) {
+    std::ofstream(root_ / name, std::ios::binary) << content;
+    return (root_ / name).string();
+  }
+
+  SystemClock clock_;
+  fs::path root_;
+};
+
+TEST_F(ProgramTest, SavesFindsAndGetsContents) {
+  EXPECT_EQ(RunOnData({"save", "a", "b", "a"}).out, "created 1\ncreated 2\nduplicate 1\n");
+  EXPECT_EQ(RunOnData({"save", "b"}).out, "duplicate 2\n");
+  EXPECT_TRUE(RunOnData({"find", "b"}).out.starts_with("2  saved "));
+  EXPECT_EQ(RunOnData({"find", "c"}).status, 5);
+  EXPECT_EQ(RunOnData({"get", "2", "1"}).out, "ba");
+  EXPECT_EQ(RunOnData({"get", "3"}).status, 5);
+}
+
+TEST_F(ProgramTest, TakesContentsExactlyAsTheyAre) {
+  // The parser of the command line has a meaning of its own for some of these.
+  const std::vector<std::string> contents{
+      "[1,2,3]", "[]", "[a]", "]", "[", "{}", "a,b", "list", "%", "\"x\"", " space ", "[[1],[2]]"};
+  std::vector<std::string> arguments{"save"};
+  arguments.insert(arguments.end(), contents.begin(), contents.end());
+  EXPECT_EQ(RunOnData(arguments).status, 0);
+  for (std::size_t i = 0; i < contents.size(); ++i)
+    EXPECT_EQ(RunOnData({"get", std::to_string(i + 1)}).out, contents[i]);
+  EXPECT_EQ(RunOnData({"save", "first", "--", "-x", "--json", "--"}).out,
+            "created 13\ncreated 14\ncreated 15\ncreated 16\n");
+  EXPECT_EQ(RunOnData({"get", "14", "15", "16"}).out, "-x--json--");
+}
+
+TEST_F(ProgramTest, RefusesAnEmptyContentAndATooLargeOne) {
+  const Ended empty = RunOnData({"save", ""});
+  EXPECT_EQ(empty.status, 1);
+  EXPECT_EQ(empty.out, "rejected\n");
+  const Ended large = RunOnData({"save", "--json", "--item-limit", "4", "12345"});
+  EXPECT_EQ(large.status, 1);
+  EXPECT_NE(large.out.find("\"code\":\"too_large\""), std::string::npos) << large.out;
+}
+
+TEST_F(ProgramTest, ComparesJsonByItsMeaningIfAsked) {
+  EXPECT_EQ(RunOnData({"save", "--key", "json", "{\"a\":1,\"b\":2}", "{ \"b\": 2, \"a\": 1 }"}).out,
+            "created 1\nduplicate 1\n");
+  EXPECT_EQ(RunOnData({"save", "--scope", "default+json", "{\"b\":2,\"a\":1.0}"}).out,
+            "duplicate 1\n");
+  EXPECT_EQ(RunOnData({"save", "--key", "json", "{"}).status, 1);
+}
+
+TEST_F(ProgramTest, ImportsTwiceWithoutHarm) {
+  const std::string file = Write("in.txt", "one\ntwo\n\none\n");
+  const Ended first = RunOnData({"import", "--json", "--quiet", file});
+  EXPECT_EQ(first.status, 0) << first.err;
+  EXPECT_NE(first.out.find("\"created\":2,\"duplicates\":1,\"empty\":1"), std::string::npos)
+      << first.out;
+  const Ended second = RunOnData({"import", file});
+  EXPECT_NE(second.out.find("duplicates  3"), std::string::npos) << second.out;
+  EXPECT_EQ(RunOnData({"verify"}).out, "clean: 2 items, 6 bytes of content, 0 problems\n");
+}
+
+TEST_F(ProgramTest, ImportsNothingIfAnInputIsMissing) {
+  const Ended ended = RunOnData({"import", Write("in.txt", "one\n"), (root_ / "none").string()});
+  EXPECT_EQ(ended.status, 5);
+  EXPECT_FALSE(fs::exists(root_ / "data"));
+}
+
+TEST_F(ProgramTest, ListsContentsSafely) {
+  (void)RunOnData({"save", "plain", "\x1B[31mred\n", "\xFF\xFE"});
+  const std::string table = RunOnData({"list"}).out;
+  EXPECT_NE(table.find("\\x1b[31mred\\n"), std::string::npos) << table;
+  EXPECT_NE(table.find("\\xff\\xfe"), std::string::npos) << table;
+  EXPECT_EQ(table.find('\x1B'), std::string::npos);
+  const std::string last = RunOnData({"list", "--last", "1", "--json"}).out;
+  EXPECT_NE(last.find("\"content_base64\":\"//4=\""), std::string::npos) << last;
+  EXPECT_TRUE(last.starts_with("{\"id\":3,\"scope\":\"default\",\"saved_at\":\"")) << last;
+}
+
+TEST_F(ProgramTest, ExportsToACompressedFile) {
+  (void)RunOnData({"save", "a", "b", "c"});
+  (void)RunOnData({"save", "--scope", "other", "d"});
+  for (const char* name : {"out.gz", "out.zst", "out"}) {
+    const std::string path = (root_ / name).string();
+    EXPECT_EQ(RunOnData({"export", "--format", "raw", "--after", "1", "--output", path}).status, 0);
+    auto source = Decompressed(DescriptorSource::Open(path).value());
+    EXPECT_EQ(ReadUpTo(**source, 100).value(), "b\nc\nd\n");
+  }
+  EXPECT_EQ(RunOnData({"export", "--format", "raw", "--scope", "other"}).out, "d\n");
+}
+
+TEST_F(ProgramTest, CountsWhatIsThere) {
+  (void)RunOnData({"save", "abc", "de"});
+  const std::string json = RunOnData({"stats", "--json"}).out;
+  EXPECT_NE(json.find("\"items\":2,\"last_id\":2,"), std::string::npos) << json;
+}
+
+TEST_F(ProgramTest, DoesNotMakeAStoreByLookingAtIt) {
+  for (const char* command : {"list", "stats", "verify", "export"})
+    EXPECT_EQ(RunOnData({command}).status, 5) << command;
+  EXPECT_FALSE(fs::exists(root_ / "data"));
+}
+
+TEST_F(ProgramTest, TellsABusyDirectory) {
+  OpenOptions options;
+  options.directory = (root_ / "data").string();
+  const auto store = Open(options);
+  ASSERT_TRUE(store);
+  const Ended ended = RunOnData({"save", "--json", "x"});
+  EXPECT_EQ(ended.status, 3);
+  EXPECT_TRUE(ended.err.starts_with("{\"error\":{\"code\":\"busy\",")) << ended.err;
+}
+
+TEST_F(ProgramTest, SuggestsWhatWasMeant) {
+  const Ended command = Run({"imprt"});
+  EXPECT_EQ(command.status, 2);
+  EXPECT_EQ(command.err,
+            "itemgate: unknown command 'imprt'; did you mean 'import'? (see: itemgate --help)\n");
+  const Ended option = Run({"list", "--limt", "3"});
+  EXPECT_EQ(option.status, 2);
+  EXPECT_EQ(
+      option.err,
+      "itemgate: unknown option --limt; did you mean '--limit'? (see: itemgate list --help)\n");
+  EXPECT_EQ(Run({"stats", "extra"}).err,
+            "itemgate: unexpected argument 'extra' (see: itemgate stats --help)\n");
+  EXPECT_EQ(Run({"get", "--jsn"}).status, 2);
+  EXPECT_EQ(Run({"list", "--last", "3", "--after", "1"}).status, 2);
+  EXPECT_EQ(Run({"--data", "x", "stats"}).err,
+            "itemgate: the option --data goes behind the command (see: itemgate stats --help)\n");
+  EXPECT_EQ(Run({}).status, 2);
+}
+
+TEST_F(ProgramTest, HelpsWithEveryCommand) {
+  const std::string all = Run({"--help"}).out;
+  for (const char* command : {"save", "import", "find", "get", "list", "export", "stats", "verify",
+                              "demo", "bench", "version", "completion"}) {
+    EXPECT_NE(all.find(command), std::string::npos) << command;
+    const Ended help = Run({command, "--help"});
+    EXPECT_EQ(help.status, 0);
+    EXPECT_NE(help.out.find("Examples:\n"), std::string::npos) << command;
+    EXPECT_NE(help.out.find("Exit codes:\n"), std::string::npos) << command;
+    EXPECT_NE(help.out.find("--json"), std::string::npos) << command;
+    EXPECT_EQ(Run({"help", command}).out, help.out);
+  }
+}
+
+TEST_F(ProgramTest, CompletesEveryOptionInEveryShell) {
+  Context context(clock_, {"itemgate"});
+  CLI::App root;
+  BuildCommandLine(root, context);
+  const auto commands = CompletionOf(root);
+  EXPECT_EQ(commands.size(), 12u);
+  const std::string bash = Run({"completion", "bash"}).out;
+  const std::string zsh = Run({"completion", "zsh"}).out;
+  const std::string fish = Run({"completion", "fish"}).out;
+  for (const CompletionCommand& command : commands) {
+    EXPECT_NE(bash.find("    " + command.name + ")\n"), std::string::npos);
+    for (const CompletionOption& option : command.options) {
+      EXPECT_NE(bash.find(option.names.front()), std::string::npos);
+      EXPECT_NE(zsh.find("*" + option.names.front() + "["), std::string::npos);
+      EXPECT_NE(fish.find(" -l " + option.names.front().substr(2)), std::string::npos);
+    }
+  }
+  EXPECT_NE(bash.find("--split) COMPREPLY=($(compgen -W 'auto lines paragraphs files'"),
+            std::string::npos)
+      << bash;
+}
+
+}  // namespace
+}  // namespace itemgate::cli

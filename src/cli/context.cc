@@ -1,0 +1,89 @@
+#include "cli/context.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/json_writer.h"
+#include "cli/text.h"
+
+namespace itemgate::cli {
+namespace {
+
+std::string DefaultDataDirectory() {
+  const char* chosen = std::getenv("ITEMGATE_DATA");
+  return chosen != nullptr && *chosen != '\0' ? chosen : "./itemgate-data";
+}
+
+}  // namespace
+
+Context::Context(const Clock& clock, std::vector<std::string> arguments,
+                 const OutputDescriptors& descriptors)
+    : clock_(clock),
+      arguments_(std::move(arguments)),
+      out_(descriptors.out, "standard output"),
+      err_(descriptors.err, "standard error") {
+  options_.data = DefaultDataDirectory();
+  options_.scope = Scope::kDefaultName;
+  for (const std::string& argument : arguments_) {
+    if (argument == "--") break;
+    if (argument == "--json")
+      options_.json = true;  // before parsing: for errors of the command line itself
+  }
+}
+
+std::string Context::CommandLine() const {
+  std::string line;
+  for (const std::string& argument : arguments_) {
+    if (!line.empty()) line += ' ';
+    line += ShellQuote(argument);
+  }
+  return line;
+}
+
+Result<Scope> Context::ChosenScope() const {
+  const bool add_suffix = options_.key == "json" && !options_.scope.ends_with("+json");
+  return Scope::Named(add_suffix ? options_.scope + "+json" : options_.scope);
+}
+
+Result<std::unique_ptr<Itemgate>> Context::OpenStore(StoreMode mode) {
+  OpenOptions open;
+  open.directory = options_.data;
+  open.must_exist = mode == StoreMode::kMustExist;
+  open.service.content_bytes_max = options_.item_bytes_max;
+  return Open(open);
+}
+
+void Context::PrintError(const Error& error) {
+  if (options_.json) {
+    JsonWriter json;
+    json.BeginObject().Name("error").BeginObject();
+    json.Field("code", ErrorCodeName(error.code)).Field("message", error.message);
+    err_.PrintLine(json.EndObject().EndObject().Take());
+  } else {
+    err_.PrintLine("itemgate: " + error.message);
+  }
+  err_.Flush();
+}
+
+ExitStatus Context::Report(const Error& error) {
+  out_.Flush();
+  PrintError(error);
+  return StatusOf(error.code);
+}
+
+ExitStatus Context::ReportOpening(const Error& error) {
+  PrintError(error);
+  return StatusOfOpening(error.code);
+}
+
+ExitStatus Context::Finish(ExitStatus status) {
+  out_.Flush();
+  err_.Flush();
+  if (!out_.failed() || out_.failure()->code == ErrorCode::kUnavailable) return status;
+  PrintError(*out_.failure());
+  return ExitStatus::kInputOutput;
+}
+
+}  // namespace itemgate::cli

@@ -1,0 +1,36 @@
+#include "cli/delay_range.h"
+
+#include <gtest/gtest.h>
+
+namespace itemgate::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(DelayRange, ReadsAFixedDelay) {
+  EXPECT_EQ(ParseDelayRange("2s")->min, 2s);
+  EXPECT_EQ(ParseDelayRange("2s")->max, 2s);
+  EXPECT_EQ(ParseDelayRange("500ms")->max, 500ms);
+  EXPECT_EQ(ParseDelayRange("1.5s")->min, 1500ms);
+  EXPECT_EQ(ParseDelayRange("0s")->min, 0s);
+  EXPECT_EQ(ParseDelayRange("3600s")->min, 1h);
+}
+
+TEST(DelayRange, ReadsTwoBounds) {
+  EXPECT_EQ(ParseDelayRange("500ms..40s")->min, 500ms);
+  EXPECT_EQ(ParseDelayRange("500ms..40s")->max, 40s);
+}
+
+TEST(DelayRange, RefusesEverythingElse) {
+  for (const char* text : {"", "2", "s", "2 s", "-1s", "2s..", "..2s", "3s..2s", "3601s", "2h",
+                           "2s..3s..4s", "nans", "infs", "1e99s", "0x2s"})
+    EXPECT_FALSE(ParseDelayRange(text)) << text;
+}
+
+TEST(DelayRange, IsWrittenForPeople) {
+  EXPECT_EQ(FormatDelayRange({2s, 2s}), "2 s");
+  EXPECT_EQ(FormatDelayRange({500ms, 40s}), "500 ms to 40 s");
+}
+
+}  // namespace
+}  // namespace itemgate::cli

@@ -1,0 +1,67 @@
+#include "cli/exit_status.h"
+
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace itemgate::cli {
+namespace {
+
+struct Meaning {
+  ExitStatus status;
+  const char* text;
+};
+
+constexpr std::array<Meaning, 8> kMeanings{{
+    {ExitStatus::kOk, "done; duplicates are no problem"},
+    {ExitStatus::kSomeItems,
+     "not everything: some items or inputs were refused, or verify found problems"},
+    {ExitStatus::kUsage, "wrong usage"},
+    {ExitStatus::kBusy, "another process has the data directory; try again later"},
+    {ExitStatus::kStore, "the data directory cannot be opened: damaged, or of another version"},
+    {ExitStatus::kNotFound, "no such item, input or data directory"},
+    {ExitStatus::kInputOutput, "cannot read an input or write the output; the disk may be full"},
+    {ExitStatus::kInterrupted, "interrupted; what was acknowledged is saved"},
+}};
+
+}  // namespace
+
+ExitStatus StatusOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument:
+      return ExitStatus::kUsage;
+    case ErrorCode::kNotFound:
+      return ExitStatus::kNotFound;
+    case ErrorCode::kBusy:
+      return ExitStatus::kBusy;
+    case ErrorCode::kStorageFull:
+    case ErrorCode::kIo:
+      return ExitStatus::kInputOutput;
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kUnsupported:
+      return ExitStatus::kStore;
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kNotCanonical:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kFailed:
+    case ErrorCode::kUnknown:
+      return ExitStatus::kSomeItems;
+  }
+  return ExitStatus::kStore;
+}
+
+ExitStatus StatusOfOpening(ErrorCode code) {
+  if (code == ErrorCode::kBusy) return ExitStatus::kBusy;
+  if (code == ErrorCode::kNotFound) return ExitStatus::kNotFound;
+  return ExitStatus::kStore;
+}
+
+std::string ExitStatusTable() {
+  std::string table = "Exit codes:\n";
+  for (const Meaning& meaning : kMeanings)
+    table += fmt::format("  {:>3}  {}\n", std::to_underlying(meaning.status), meaning.text);
+  return table;
+}
+
+}  // namespace itemgate::cli

@@ -1,0 +1,92 @@
+#include "core/group_commit.h"
+
+#include <utility>
+
+namespace itemgate {
+namespace {
+
+std::size_t ContentBytes(const CommitRequest& request) {
+  std::size_t bytes = 0;
+  for (const Insertion* insertion : request.insertions) bytes += insertion->content.size();
+  return bytes;
+}
+
+}  // namespace
+
+GroupCommit::~GroupCommit() {
+  const MutexLock lock(mutex_);
+  while (turn_running_) idle_.Wait(mutex_);
+}
+
+GroupCommit::Enqueued GroupCommit::Enqueue(CommitRequest& request) {
+  const MutexLock lock(mutex_);
+  Bell& bell = bells_[turn_count_ % bells_.size()];
+  request.bell_ = &bell;
+  request.next_ = nullptr;
+  (last_ != nullptr ? last_->next_ : first_) = &request;
+  last_ = &request;
+  return {.bell = bell, .run_turn = !std::exchange(turn_running_, true)};
+}
+
+void GroupCommit::Submit(CommitRequest& request) {
+  if (Enqueue(request).run_turn) committer_.Post([this] { RunTurn(); });
+}
+
+Bell& GroupCommit::SubmitOrRun(CommitRequest& request) {
+  const Enqueued enqueued = Enqueue(request);
+  if (enqueued.run_turn) RunTurn();
+  return enqueued.bell;
+}
+
+void GroupCommit::RunTurn() {
+  CommitRequest* const first = TakeGroup();
+  store_.Insert(group_, [this, first](const Result<void>& result) { FinishTurn(first, result); });
+}
+
+CommitRequest* GroupCommit::TakeGroup() {
+  const MutexLock lock(mutex_);
+  ++turn_count_;
+  group_.clear();
+  CommitRequest* const first = first_;
+  std::size_t bytes = 0;
+  for (CommitRequest* last = nullptr; first_ != nullptr; first_ = first_->next_) {
+    bytes += ContentBytes(*first_);
+    const std::size_t items = group_.size() + first_->insertions.size();
+    if (last != nullptr && (items > limits_.items_max || bytes > limits_.bytes_max)) {
+      last->next_ = nullptr;
+      break;
+    }
+    group_.insert(group_.end(), first_->insertions.begin(), first_->insertions.end());
+    last = first_;
+  }
+  if (first_ == nullptr) last_ = nullptr;
+  return first;
+}
+
+void GroupCommit::FinishTurn(CommitRequest* first, const Result<void>& result) {
+  std::array<bool, 2> to_ring{};
+  while (first != nullptr) {
+    CommitRequest& request = *std::exchange(first, first->next_);
+    to_ring[static_cast<std::size_t>(request.bell_ - bells_.data())] = true;
+    request.Committed(result);
+  }
+  for (std::size_t i = 0; i < bells_.size(); ++i) {
+    if (to_ring[i]) bells_[i].Ring();
+  }
+  {
+    const MutexLock lock(mutex_);
+    turn_running_ = first_ != nullptr;
+    if (!turn_running_) {
+      idle_.NotifyAll();
+      return;
+    }
+  }
+  committer_.Post([this] { RunTurn(); });
+}
+
+std::uint64_t GroupCommit::turn_count() const {
+  const MutexLock lock(mutex_);
+  return turn_count_;
+}
+
+}  // namespace itemgate

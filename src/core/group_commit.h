@@ -1,0 +1,87 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/mutex.h"
+#include "core/bell.h"
+#include "itemgate/store.h"
+#include "net/executor.h"
+
+namespace itemgate {
+
+/// What one caller wants inserted. Lives until Committed is called.
+class CommitRequest {
+ public:
+  virtual ~CommitRequest() = default;
+
+  /// The insertions are done, or failed all together. Called once; the request is not touched afterwards.
+  virtual void Committed(const Result<void>& result) = 0;
+
+  std::vector<Insertion*> insertions;  // at least one; unchanged once submitted
+
+ private:
+  friend class GroupCommit;
+  CommitRequest* next_ = nullptr;
+  Bell* bell_ = nullptr;  // rung after Committed
+};
+
+/// Gathers the insertions of concurrent callers, and hands them to the store one group at a time: while one group is on
+/// its way to the disk, the next gathers. (Group commit: DeWitt et al., SIGMOD 1984.)
+///
+/// A turn (one group, one store insertion) is run by the thread of a blocking caller that finds none running, so that a
+/// lone caller needs no other thread; while there is more to do, the committer goes on.
+class GroupCommit {
+ public:
+  struct Limits {
+    std::size_t items_max;            // of a group; a larger request makes a group of its own
+    std::size_t bytes_max = 8 << 20;  // of a group's contents, likewise
+  };
+
+  /// Store and committer must outlive it.
+  GroupCommit(ItemStore& store, Executor& committer, Limits limits)
+      : store_(store), committer_(committer), limits_(limits) {}
+  /// Waits for the end of the last turn.
+  ~GroupCommit();
+
+  /// Inserts when its turn comes; returns at once.
+  void Submit(CommitRequest& request);
+
+  /// Inserts at once on this thread if no turn is running, else when its turn comes. The returned bell rings after
+  /// Committed was called; listen to it, then look, then wait.
+  [[nodiscard]] Bell& SubmitOrRun(CommitRequest& request);
+
+  [[nodiscard]] std::uint64_t turn_count() const;
+
+ private:
+  struct Enqueued {
+    Bell& bell;
+    bool run_turn;  // none is running: the caller must see to it
+  };
+
+  [[nodiscard]] Enqueued Enqueue(CommitRequest& request) EXCLUDES(mutex_);
+  void RunTurn() EXCLUDES(mutex_);
+  /// Takes the oldest requests, as many as make a group, into group_; the first of them.
+  [[nodiscard]] CommitRequest* TakeGroup() EXCLUDES(mutex_);
+  void FinishTurn(CommitRequest* first, const Result<void>& result) EXCLUDES(mutex_);
+
+  ItemStore& store_;
+  Executor& committer_;
+  const Limits limits_;
+  // Those who come during one turn wait for one bell, those who come during the next for the other, so that hardly
+  // anybody is woken who is not done.
+  std::array<Bell, 2> bells_;
+  std::vector<Insertion*> group_;  // of the turn that is running
+
+  mutable Mutex mutex_;
+  ConditionVariable idle_;                             // no turn is running
+  CommitRequest* first_ GUARDED_BY(mutex_) = nullptr;  // the queue
+  CommitRequest* last_ GUARDED_BY(mutex_) = nullptr;
+  bool turn_running_ GUARDED_BY(mutex_) = false;
+  std::uint64_t turn_count_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace itemgate

@@ -1,0 +1,121 @@
+#include "core/group_commit.h"
+
+#include <deque>
+#include <optional>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "testing/manual_executor.h"
+#include "testing/scripted_store.h"
+#include "testing/store_conformance.h"
+
+namespace itemgate {
+namespace {
+
+using testing::ElementsAre;
+
+class Request final : public CommitRequest {
+ public:
+  explicit Request(std::vector<std::string> contents) : contents_(std::move(contents)) {
+    for (const std::string& content : contents_)
+      insertions.push_back(&storage_.emplace_back(InsertionOf(content)));
+  }
+  void Committed(const Result<void>& outcome) override {
+    EXPECT_FALSE(result) << "told twice";
+    result = outcome;
+  }
+
+  std::optional<Result<void>> result;
+
+ private:
+  std::vector<std::string> contents_;
+  std::deque<Insertion> storage_;
+};
+
+class GroupCommitTest : public testing::Test {
+ protected:
+  ManualClock clock_;
+  ManualExecutor committer_{clock_};
+  ScriptedStore store_;
+  GroupCommit group_commit_{store_, committer_, {.items_max = 4, .bytes_max = 1000}};
+};
+
+TEST_F(GroupCommitTest, ALoneBlockingCallerRunsItsTurnItself) {
+  Request request({"a"});
+  const Bell& bell = group_commit_.SubmitOrRun(request);
+  EXPECT_TRUE(request.result.value());
+  EXPECT_EQ(bell.Listen(), 1U);
+  EXPECT_EQ(committer_.posted_count(), 0U);
+}
+
+TEST_F(GroupCommitTest, ACallerThatDoesNotBlockLeavesTheTurnToTheCommitter) {
+  Request request({"a"});
+  group_commit_.Submit(request);
+  EXPECT_FALSE(request.result);
+  committer_.RunUntilIdle();
+  EXPECT_TRUE(request.result.value());
+}
+
+TEST_F(GroupCommitTest, GathersWhoeverComesDuringATurnIntoTheNext) {
+  store_.Hold();
+  Request first({"a"});
+  Request second({"b"});
+  Request third({"c", "d"});
+  static_cast<void>(group_commit_.SubmitOrRun(first));
+  static_cast<void>(group_commit_.SubmitOrRun(second));
+  group_commit_.Submit(third);
+  store_.Release();
+  EXPECT_TRUE(first.result);
+  EXPECT_FALSE(second.result);
+  committer_.RunUntilIdle();
+  store_.Release();
+  EXPECT_TRUE(second.result);
+  EXPECT_TRUE(third.result);
+  EXPECT_THAT(store_.batch_sizes(), ElementsAre(1, 3));
+}
+
+TEST_F(GroupCommitTest, ThoseOfTheNextTurnAreNotWokenByTheBellOfThisOne) {
+  store_.Hold();
+  Request first({"a"});
+  Request second({"b"});
+  const Bell& first_bell = group_commit_.SubmitOrRun(first);
+  const Bell& second_bell = group_commit_.SubmitOrRun(second);
+  store_.Release();
+  EXPECT_EQ(first_bell.Listen(), 1U);
+  EXPECT_EQ(second_bell.Listen(), 0U);
+  committer_.RunUntilIdle();
+  store_.Release();
+  EXPECT_EQ(second_bell.Listen(), 1U);
+}
+
+TEST_F(GroupCommitTest, KeepsGroupsWithinTheirLimitsButTakesALargeRequestWhole) {
+  store_.Hold();
+  std::deque<Request> requests;
+  requests.emplace_back(std::vector<std::string>{"first"});
+  requests.emplace_back(std::vector<std::string>{"a", "b", "c"});
+  requests.emplace_back(std::vector<std::string>{"d", "e"});                // too many items
+  requests.emplace_back(std::vector<std::string>{std::string(2000, 'x')});  // too many bytes
+  requests.emplace_back(std::vector<std::string>{"1", "2", "3", "4", "5"});
+  for (Request& request : requests) group_commit_.Submit(request);
+  for (committer_.RunUntilIdle(); store_.waiting_count() > 0; committer_.RunUntilIdle())
+    store_.Release();
+  EXPECT_THAT(store_.batch_sizes(), ElementsAre(4, 2, 1, 5));
+}
+
+TEST_F(GroupCommitTest, TellsAllOfAGroupOfItsFailureAndGoesOn) {
+  store_.FailNext(Error(ErrorCode::kStorageFull, "full"));
+  Request first({"a"});
+  Request second({"b"});
+  group_commit_.Submit(first);
+  group_commit_.Submit(second);
+  committer_.RunUntilIdle();
+  EXPECT_EQ(first.result->error().code, ErrorCode::kStorageFull);
+  EXPECT_EQ(second.result->error().code, ErrorCode::kStorageFull);
+  Request third({"c"});
+  static_cast<void>(group_commit_.SubmitOrRun(third));
+  EXPECT_TRUE(third.result.value());
+}
+
+}  // namespace
+}  // namespace itemgate

@@ -1,0 +1,438 @@
+#include <array>
+#include <atomic>
+#include <future>
+#include <memory>
+#include <optional>
+#include <semaphore>
+#include <utility>
+
+#include "base/check.h"
+#include "base/coroutine.h"
+#include "core/group_commit.h"
+#include "core/save_call.h"
+#include "index/in_flight_table.h"
+#include "index/near_cache.h"
+#include "itemgate/service.h"
+
+namespace itemgate {
+namespace {
+
+/// What a save that the store or the backend refused means to its caller.
+Outcome OutcomeOf(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kNotCanonical:
+      return Outcome::kRejected;
+    case ErrorCode::kUnavailable:
+      return Outcome::kUnavailable;
+    case ErrorCode::kUnknown:
+      return Outcome::kUnknown;
+    default:
+      return Outcome::kFailed;
+  }
+}
+
+SaveResult Refusal(Error error) {
+  const Outcome outcome = OutcomeOf(error);
+  return {.outcome = outcome, .error = std::move(error)};
+}
+
+/// A commit of one saving that is not committed with its call. Frees itself.
+class LoneCommit final : public CommitRequest {
+ public:
+  using Done = std::move_only_function<void(const Result<void>&)>;
+
+  static void Submit(GroupCommit& group_commit, Insertion& insertion, Done done) {
+    auto* const commit =
+        new LoneCommit(std::move(done));  // NOLINT(cppcoreguidelines-owning-memory)
+    commit->insertions.push_back(&insertion);
+    group_commit.Submit(*commit);
+  }
+
+  void Committed(const Result<void>& result) override {
+    const std::unique_ptr<LoneCommit> self(this);
+    done_(result);
+  }
+
+ private:
+  explicit LoneCommit(Done done) : done_(std::move(done)) {}
+  Done done_;
+};
+
+}  // namespace
+
+// The way of one item:
+//
+//   Start ─► Admit: limits, key, near cache, in-flight table ─┬─ known: Answer
+//                                                             ├─ joined: waits for the owner's Settle
+//                                                             └─ owner: store, with the call's others,
+//                                                                or SaveThroughBackend
+//   Settle: near cache, in-flight table, Answer for the owner and all who joined; or the next of them tries
+class ItemIntegrationService::Impl final : public SaveCall::Host {
+ public:
+  Impl(ServiceParts parts, ServiceOptions options)
+      : parts_(parts),
+        options_(options),
+        near_cache_(options.near_cache_keys, parts.seed),
+        in_flight_table_(parts.seed),
+        group_commit_(parts.store, parts.committer, {.items_max = options.commit_items_max}) {}
+
+  ~Impl() override {
+    closing_.store(true);
+    DropHold();
+    drained_->acquire();
+  }
+
+  SaveResult SaveOne(std::string_view content, const SaveOptions& options);
+  std::vector<SaveResult> SaveAll(std::span<const std::string_view> contents,
+                                  const SaveOptions& options);
+  void SaveDetached(DetachedCall::Given given, const SaveOptions& options);
+
+  Result<std::vector<Item>> FindItemsWithContent(std::string_view content, Scope scope);
+  ItemStore& store() { return parts_.store; }
+  ServiceStatistics Statistics() const;
+
+ private:
+  void Start(SaveCall& call, const SaveOptions& options);
+  [[nodiscard]] Result<void> TakeRoom(std::size_t saving_count);
+  void Admit(Saving& saving, const SaveOptions& options);
+  [[nodiscard]] Result<ContentKey> Examine(const Insertion& insertion, Scope scope) const;
+  [[nodiscard]] bool AnswerFromNearCache(Saving& saving);
+  void WaitFor(WaitingCall& call, const SaveOptions& options);
+  void StopWaiting(DetachedCall& call);
+
+  void SaveAgain(Saving& saving);
+  Detached SaveThroughBackend(Saving& saving);
+  void Settle(Saving& saving, const Result<void>& saved);
+  void Answer(Saving& saving, SaveResult result);
+
+  void CallCommitted(SaveCall& call, const Result<void>& result) override;
+  void CallEnded(std::size_t saving_count) override;
+  void TimerCancelled() override { DropHold(); }
+  void DropHold();
+
+  // Constant after construction, or synchronise themselves.
+  const ServiceParts parts_;
+  const ServiceOptions options_;
+  NearCache near_cache_;
+  InFlightTable in_flight_table_;
+  GroupCommit group_commit_;
+  const std::shared_ptr<std::binary_semaphore> drained_ =
+      std::make_shared<std::binary_semaphore>(0);  // shared with the call that ends last
+
+  // Counters; relaxed, for each stands alone.
+  std::array<std::atomic<std::uint64_t>, 7> answers_{};  // by outcome
+  std::atomic<std::uint64_t> joined_ = 0;
+  std::atomic<std::uint64_t> near_cache_hits_ = 0;
+  std::atomic<std::uint64_t> in_flight_peak_ = 0;
+
+  std::atomic<std::size_t> in_flight_ = 0;  // savings of calls that have not ended
+
+  // Calls and timers that will still touch the service, and one for itself until it closes: whoever drops the last
+  // hold tells the destructor.
+  std::atomic<std::size_t> holds_ = 1;
+  std::atomic<bool> closing_ = false;
+};
+
+SaveResult ItemIntegrationService::Impl::SaveOne(std::string_view content,
+                                                 const SaveOptions& options) {
+  Saving saving;
+  saving.insertion.content = content;
+  saving.insertion.media_type = options.media_type;
+  WaitingCall call(*this, {&saving, 1});
+  WaitFor(call, options);
+  return std::move(saving.result);
+}
+
+std::vector<SaveResult> ItemIntegrationService::Impl::SaveAll(
+    std::span<const std::string_view> contents, const SaveOptions& options) {
+  const auto savings = std::make_unique<Saving[]>(contents.size());
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    savings[i].insertion.content = contents[i];
+    savings[i].insertion.media_type = options.media_type;
+  }
+  WaitingCall call(*this, {savings.get(), contents.size()});
+  WaitFor(call, options);
+  std::vector<SaveResult> results;
+  results.reserve(contents.size());
+  for (Saving& saving : call.savings()) results.push_back(std::move(saving.result));
+  return results;
+}
+
+void ItemIntegrationService::Impl::WaitFor(WaitingCall& call, const SaveOptions& options) {
+  Start(call, options);
+  Bell* bell = nullptr;
+  for (Saving& saving : call.savings()) {
+    if (saving.committed_with_call || saving.answered.load(std::memory_order_relaxed)) continue;
+    call.WakeByItself();
+    break;
+  }
+  if (!call.insertions.empty()) bell = &group_commit_.SubmitOrRun(call);
+  call.Release();
+  call.Wait(bell);
+}
+
+void ItemIntegrationService::Impl::SaveDetached(DetachedCall::Given given,
+                                                const SaveOptions& options) {
+  const std::shared_ptr<DetachedCall> call = DetachedCall::Create(*this, std::move(given));
+  Start(*call, options);
+  if (options.wait_max) {
+    holds_.fetch_add(1);
+    call->StartTimer(parts_.executor, *options.wait_max, [this, call] {
+      StopWaiting(*call);
+      DropHold();
+    });
+  }
+  if (!call->insertions.empty()) group_commit_.Submit(*call);
+  call->Release();
+}
+
+void ItemIntegrationService::Impl::Start(SaveCall& call, const SaveOptions& options) {
+  if (const auto room = TakeRoom(call.savings().size()); !room) {
+    for (Saving& saving : call.savings()) Answer(saving, Refusal(room.error()));
+    return;
+  }
+  for (Saving& saving : call.savings()) Admit(saving, options);
+  // Whoever commits the call has it in hand until all of its insertions are settled.
+  if (!call.insertions.empty()) call.Retain();
+}
+
+Result<void> ItemIntegrationService::Impl::TakeRoom(std::size_t saving_count) {
+  holds_.fetch_add(1);
+  const std::size_t in_flight =
+      in_flight_.fetch_add(saving_count, std::memory_order_relaxed) + saving_count;
+  if (closing_.load()) return Fail(ErrorCode::kUnavailable, "the service is closing");
+  if (saving_count > options_.batch_items_max)
+    return Fail(ErrorCode::kTooLarge, "a batch of more than " +
+                                          std::to_string(options_.batch_items_max) +
+                                          " items; send smaller ones");
+  if (in_flight > options_.in_flight_max)
+    return Fail(ErrorCode::kUnavailable,
+                "more than " + std::to_string(options_.in_flight_max) + " saves are under way");
+  std::uint64_t peak = in_flight_peak_.load(std::memory_order_relaxed);
+  while (in_flight > peak &&
+         !in_flight_peak_.compare_exchange_weak(peak, in_flight, std::memory_order_relaxed)) {
+  }
+  return {};
+}
+
+void ItemIntegrationService::Impl::Admit(Saving& saving, const SaveOptions& options) {
+  const Result<ContentKey> key = Examine(saving.insertion, options.scope);
+  if (!key) return Answer(saving, Refusal(key.error()));
+  saving.key = saving.insertion.key = *key;
+  if (AnswerFromNearCache(saving)) return;
+
+  const auto if_taken = options.if_in_flight == IfInFlight::kJoin ? InFlightTable::IfTaken::kJoin
+                                                                  : InFlightTable::IfTaken::kLeave;
+  switch (in_flight_table_.Enter(saving, if_taken)) {
+    case InFlightTable::Entered::kTaken:
+      return Answer(saving, {.outcome = Outcome::kInProgress});
+    case InFlightTable::Entered::kJoined:
+      return;
+    case InFlightTable::Entered::kOwner:
+      break;
+  }
+  if (parts_.backend != nullptr) {
+    SaveThroughBackend(saving);
+    return;
+  }
+  saving.committed_with_call = true;
+  saving.call->insertions.push_back(&saving.insertion);
+}
+
+Result<ContentKey> ItemIntegrationService::Impl::Examine(const Insertion& insertion,
+                                                         Scope scope) const {
+  if (insertion.content.empty())
+    return Fail(ErrorCode::kInvalidArgument,
+                "the content is empty; an item needs at least one byte");
+  if (insertion.content.size() > options_.content_bytes_max)
+    return Fail(ErrorCode::kTooLarge,
+                "the content has " + std::to_string(insertion.content.size()) +
+                    " bytes, more than the limit of " + std::to_string(options_.content_bytes_max));
+  if (insertion.media_type.size() > kMediaTypeBytesMax)
+    return Fail(ErrorCode::kInvalidArgument, "the media type has more than 255 bytes");
+  return MakeContentKey(scope, insertion.content);
+}
+
+bool ItemIntegrationService::Impl::AnswerFromNearCache(Saving& saving) {
+  const auto id = near_cache_.Find(saving.key);
+  if (!id) return false;
+  near_cache_hits_.fetch_add(1, std::memory_order_relaxed);
+  Answer(saving, {.outcome = Outcome::kDuplicate, .id = *id});
+  return true;
+}
+
+void ItemIntegrationService::Impl::CallCommitted(SaveCall& call, const Result<void>& result) {
+  for (Saving& saving : call.savings()) {
+    if (saving.committed_with_call) Settle(saving, result);
+  }
+  call.Release();
+}
+
+void ItemIntegrationService::Impl::Settle(Saving& saving, const Result<void>& saved) {
+  if (!saved) {
+    InFlightEntry* const next = in_flight_table_.PromoteNext(saving);
+    Answer(saving, Refusal(saved.error()));
+    if (next != nullptr) SaveAgain(static_cast<Saving&>(*next));
+    return;
+  }
+  const ItemId id = saving.insertion.id;
+  near_cache_.Insert(saving.key, id);
+  in_flight_table_.Finish(saving, [this, id](InFlightEntry& joined) {
+    joined_.fetch_add(1, std::memory_order_relaxed);
+    Answer(static_cast<Saving&>(joined),
+           {.outcome = Outcome::kDuplicate, .joined = true, .id = id});
+  });
+  const bool created = saving.insertion.created;
+  Answer(saving, {.outcome = created ? Outcome::kCreated : Outcome::kDuplicate, .id = id});
+}
+
+/// Saves a content for one who had joined a save that failed.
+void ItemIntegrationService::Impl::SaveAgain(Saving& saving) {
+  if (parts_.backend != nullptr) {
+    SaveThroughBackend(saving);
+    return;
+  }
+  LoneCommit::Submit(group_commit_, saving.insertion,
+                     [this, &saving](const Result<void>& saved) { Settle(saving, saved); });
+}
+
+/// Sees to it that the backend has the item, and only then saves it here. Whoever died between the two left an item in
+/// the backend and none here: that is why the backend is asked before it is given anything.
+Detached ItemIntegrationService::Impl::SaveThroughBackend(Saving& saving) {
+  ItemBackend& backend = *parts_.backend;
+  const ContentKey& key = saving.key;
+  const std::string_view content = saving.insertion.content;
+
+  const auto known = parts_.store.Find({&key, 1});
+  if (!known) co_return Settle(saving, std::unexpected(known.error()));
+  if (known->front()) {
+    saving.insertion.id = *known->front();
+    co_return Settle(saving, {});
+  }
+
+  const Result<std::uint64_t> there = co_await Reply<Result<std::uint64_t>>(
+      [&](auto done) { backend.FindItemsWithContent(key, content, std::move(done)); });
+  if (!there) co_return Settle(saving, Fail(ErrorCode::kFailed, there.error().message));
+  if (*there == 0) {
+    const Result<void> sent = co_await Reply<Result<void>>(
+        [&](auto done) { backend.SaveItem(key, content, std::move(done)); });
+    if (!sent && sent.error().code == ErrorCode::kFailed) co_return Settle(saving, sent);
+    if (!sent) co_return Settle(saving, Fail(ErrorCode::kUnknown, sent.error().message));
+  }
+  const Result<void> saved = co_await Reply<Result<void>>(
+      [&](auto done) { LoneCommit::Submit(group_commit_, saving.insertion, std::move(done)); });
+  Settle(saving, saved);
+}
+
+void ItemIntegrationService::Impl::Answer(Saving& saving, SaveResult result) {
+  answers_[static_cast<std::size_t>(result.outcome)].fetch_add(1, std::memory_order_relaxed);
+  saving.result = std::move(result);
+  saving.answered.store(true, std::memory_order_release);
+  saving.call->Release();
+}
+
+void ItemIntegrationService::Impl::StopWaiting(DetachedCall& call) {
+  for (Saving& saving : call.savings()) {
+    if (in_flight_table_.Quit(saving)) Answer(saving, {.outcome = Outcome::kInProgress});
+  }
+  call.AnswerCaller();
+}
+
+void ItemIntegrationService::Impl::CallEnded(std::size_t saving_count) {
+  in_flight_.fetch_sub(saving_count, std::memory_order_relaxed);
+  DropHold();
+}
+
+void ItemIntegrationService::Impl::DropHold() {
+  const std::shared_ptr<std::binary_semaphore> drained =
+      drained_;  // the service may end with the last hold
+  if (holds_.fetch_sub(1) == 1) drained->release();
+}
+
+Result<std::vector<Item>> ItemIntegrationService::Impl::FindItemsWithContent(
+    std::string_view content, Scope scope) {
+  const Result<ContentKey> key = Examine({.content = content}, scope);
+  if (!key) return std::unexpected(key.error());
+  std::optional<ItemId> id = near_cache_.Find(*key);
+  if (!id) {
+    const auto found = parts_.store.Find({&*key, 1});
+    if (!found) return std::unexpected(found.error());
+    id = found->front();
+  }
+  std::vector<Item> items;
+  if (!id) return items;
+  Result<Item> item = parts_.store.Get(*id);
+  if (!item) return std::unexpected(item.error());
+  items.push_back(std::move(*item));
+  return items;
+}
+
+ServiceStatistics ItemIntegrationService::Impl::Statistics() const {
+  const auto count = [this](Outcome outcome) {
+    return answers_[static_cast<std::size_t>(outcome)].load(std::memory_order_relaxed);
+  };
+  return {.created = count(Outcome::kCreated),
+          .duplicates = count(Outcome::kDuplicate),
+          .joined = joined_.load(std::memory_order_relaxed),
+          .in_progress = count(Outcome::kInProgress),
+          .refused = count(Outcome::kRejected) + count(Outcome::kFailed) +
+                     count(Outcome::kUnknown) + count(Outcome::kUnavailable),
+          .near_cache_hits = near_cache_hits_.load(std::memory_order_relaxed),
+          .in_flight = in_flight_.load(std::memory_order_relaxed),
+          .in_flight_peak = in_flight_peak_.load(std::memory_order_relaxed),
+          .commits = group_commit_.turn_count()};
+}
+
+ItemIntegrationService::ItemIntegrationService(ServiceParts parts, ServiceOptions options)
+    : impl_(std::make_unique<Impl>(parts, options)) {}
+
+ItemIntegrationService::~ItemIntegrationService() = default;
+
+SaveResult ItemIntegrationService::SaveItem(std::string_view content, const SaveOptions& options) {
+  if (!options.wait_max) return impl_->SaveOne(content, options);
+  return std::move(SaveItems({&content, 1}, options).front());
+}
+
+std::vector<SaveResult> ItemIntegrationService::SaveItems(
+    std::span<const std::string_view> contents, const SaveOptions& options) {
+  if (!options.wait_max) return impl_->SaveAll(contents, options);
+  std::promise<std::vector<SaveResult>> answer;
+  SaveItemsAsync({contents.begin(), contents.end()}, options,
+                 [&](std::vector<SaveResult> results) { answer.set_value(std::move(results)); });
+  return answer.get_future().get();
+}
+
+void ItemIntegrationService::SaveItemAsync(std::string content, const SaveOptions& options,
+                                           SaveDone done) {
+  std::vector<std::string> contents;
+  contents.push_back(std::move(content));
+  SaveItemsAsync(std::move(contents), options,
+                 [done = std::move(done)](std::vector<SaveResult> results) mutable {
+                   done(std::move(results.front()));
+                 });
+}
+
+void ItemIntegrationService::SaveItemsAsync(std::vector<std::string> contents,
+                                            const SaveOptions& options, SaveAllDone done) {
+  impl_->SaveDetached({.contents = std::move(contents),
+                       .media_type = std::string(options.media_type),
+                       .done = std::move(done)},
+                      options);
+}
+
+Result<std::vector<Item>> ItemIntegrationService::FindItemsWithContent(std::string_view content,
+                                                                       Scope scope) {
+  return impl_->FindItemsWithContent(content, scope);
+}
+
+Result<Item> ItemIntegrationService::GetItem(ItemId id) { return impl_->store().Get(id); }
+
+Result<std::vector<Item>> ItemIntegrationService::GetAllItems(ItemId after, PageLimits limits) {
+  return impl_->store().List(after, limits);
+}
+
+ServiceStatistics ItemIntegrationService::Statistics() const { return impl_->Statistics(); }
+
+}  // namespace itemgate

@@ -1,0 +1,78 @@
+#include "core/save_call.h"
+
+#include <thread>
+#include <utility>
+
+namespace itemgate {
+
+SaveCall::SaveCall(Host& host, std::span<Saving> savings)
+    : host_(host), savings_(savings), unanswered_(savings.size() + 1) {
+  for (Saving& saving : savings) saving.call = this;
+}
+
+void SaveCall::Release() {
+  // Release: what was written about a saving; acquire: whoever ends the call sees it all.
+  if (unanswered_.fetch_sub(1, std::memory_order_acq_rel) == 1) End(host_);
+}
+
+void WaitingCall::End(Host& host) {
+  const bool wakes_itself = wakes_itself_;
+  host.CallEnded(savings().size());
+  if (wakes_itself) {
+    state_.store(kEnded, std::memory_order_release);
+    state_.notify_one();
+  }
+  state_.store(kLeft, std::memory_order_release);
+}
+
+void WaitingCall::Wait(const Bell* bell) {
+  if (bell != nullptr && !wakes_itself_) {
+    const auto ended = [this] { return state_.load(std::memory_order_acquire) == kLeft; };
+    for (auto heard = bell->Listen(); !ended(); heard = bell->Listen()) bell->Wait(heard);
+    return;
+  }
+  state_.wait(kRunning, std::memory_order_acquire);
+  while (state_.load(std::memory_order_acquire) != kLeft) std::this_thread::yield();
+}
+
+DetachedCall::DetachedCall(Host& host, Given given, std::unique_ptr<Saving[]> storage)
+    : SaveCall(host, {storage.get(), given.contents.size()}),
+      given_(std::move(given)),
+      storage_(std::move(storage)) {
+  for (std::size_t i = 0; i < given_.contents.size(); ++i) {
+    storage_[i].insertion.content = given_.contents[i];
+    storage_[i].insertion.media_type = given_.media_type;
+  }
+}
+
+std::shared_ptr<DetachedCall> DetachedCall::Create(Host& host, Given given) {
+  auto storage = std::make_unique<Saving[]>(given.contents.size());
+  std::shared_ptr<DetachedCall> call(new DetachedCall(host, std::move(given), std::move(storage)));
+  call->self_ = call;
+  return call;
+}
+
+void DetachedCall::StartTimer(Executor& executor, Duration delay, Executor::Task due) {
+  executor_ = &executor;
+  timer_ = executor.PostAfter(delay, std::move(due));
+}
+
+void DetachedCall::AnswerCaller() {
+  if (caller_answered_.exchange(true, std::memory_order_acq_rel)) return;
+  std::vector<SaveResult> results;
+  results.reserve(savings().size());
+  for (const Saving& saving : savings()) {
+    const bool known = saving.answered.load(std::memory_order_acquire);
+    results.push_back(known ? saving.result : SaveResult{.outcome = Outcome::kInProgress});
+  }
+  given_.done(std::move(results));
+}
+
+void DetachedCall::End(Host& host) {
+  const std::shared_ptr<DetachedCall> self = std::move(self_);
+  if (executor_ != nullptr && executor_->Cancel(timer_)) host.TimerCancelled();
+  AnswerCaller();
+  host.CallEnded(savings().size());
+}
+
+}  // namespace itemgate

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/group_commit.h"
+#include "index/in_flight_table.h"
+#include "itemgate/save_result.h"
+#include "itemgate/service.h"
+#include "net/executor.h"
+
+namespace itemgate {
+
+class SaveCall;
+
+/// One content of one call, on its way to an answer. Lives with its call.
+struct Saving : InFlightEntry {
+  SaveCall* call = nullptr;
+  Insertion insertion;
+  bool committed_with_call = false;  // it is among the call's insertions
+  SaveResult result;
+  std::atomic<bool> answered = false;  // release: `result` is written; acquire: it may be read
+};
+
+/// One call of the service: its contents, and how its caller is told. It lives until all its contents are answered,
+/// however long its caller waits. The contents that it is the first to bring are committed together.
+class SaveCall : public CommitRequest {
+ public:
+  /// Whoever answers the savings; told of the commit and of the end.
+  class Host {
+   public:
+    virtual ~Host() = default;
+    virtual void CallCommitted(SaveCall& call, const Result<void>& result) = 0;
+    virtual void CallEnded(std::size_t saving_count) = 0;
+    /// The timer of a call will not run any more.
+    virtual void TimerCancelled() = 0;
+  };
+
+  SaveCall(Host& host, std::span<Saving> savings);
+  SaveCall(const SaveCall&) = delete;
+  SaveCall& operator=(const SaveCall&) = delete;
+
+  [[nodiscard]] std::span<Saving> savings() { return savings_; }
+
+  /// Keeps the call alive until Release is called once more.
+  void Retain() { unanswered_.fetch_add(1, std::memory_order_relaxed); }
+  /// One saving is answered, or one who retained the call is done with it; the last of them ends it.
+  void Release();
+
+  void Committed(const Result<void>& result) final { host_.CallCommitted(*this, result); }
+
+ protected:
+  /// All savings are answered: tells the caller. `host` and the call may be gone once the caller is told.
+  virtual void End(Host& host) = 0;
+
+ private:
+  Host& host_;
+  const std::span<Saving> savings_;
+  std::atomic<std::size_t>
+      unanswered_;  // and those who retain it; one from the start, for who starts it
+};
+
+/// A call whose caller waits on its own thread until all is answered. Lives on that thread's stack.
+class WaitingCall final : public SaveCall {
+ public:
+  using SaveCall::SaveCall;
+
+  /// Says that some saving will be answered by others than a group commit that rings a bell for this call.
+  /// REQUIRES: the starter has not released the call yet.
+  void WakeByItself() { wakes_itself_ = true; }
+
+  /// Waits for the end. `bell`, if not null, rings for this call's commit.
+  void Wait(const Bell* bell);
+
+ private:
+  enum State : std::uint32_t { kRunning, kEnded, kLeft };
+
+  void End(Host& host) override;
+
+  bool wakes_itself_ = false;
+  // kEnded: the caller may be woken. kLeft: nobody touches the call any more, so that its stack frame may go.
+  std::atomic<std::uint32_t> state_ = kRunning;
+};
+
+/// A call whose caller does not wait, or not to the end. Owns what it needs.
+class DetachedCall final : public SaveCall {
+ public:
+  struct Given {
+    std::vector<std::string> contents;
+    std::string media_type;
+    ItemIntegrationService::SaveAllDone done;
+  };
+
+  /// The call is co-owned by itself until its end, and by its timer.
+  [[nodiscard]] static std::shared_ptr<DetachedCall> Create(Host& host, Given given);
+
+  /// Lets `due` run on `executor` after `delay`, unless the call ends before. REQUIRES: not released by its starter.
+  void StartTimer(Executor& executor, Duration delay, Executor::Task due);
+
+  /// Answers the caller now, if that was not done; what has no answer yet is in progress.
+  void AnswerCaller();
+
+ private:
+  DetachedCall(Host& host, Given given, std::unique_ptr<Saving[]> storage);
+
+  void End(Host& host) override;
+
+  Given given_;
+  std::unique_ptr<Saving[]> storage_;
+  std::shared_ptr<DetachedCall> self_;  // until its end
+  Executor* executor_ = nullptr;        // of the timer, if there is one
+  TimerId timer_{};
+  std::atomic<bool> caller_answered_ = false;
+};
+
+}  // namespace itemgate

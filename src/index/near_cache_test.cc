@@ -1,0 +1,84 @@
+#include "index/near_cache.h"
+
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/bytes.h"
+#include "base/random.h"
+
+namespace itemgate {
+namespace {
+
+ContentKey KeyOf(std::uint64_t number) {
+  Random random(number);
+  ContentKey key{.length = 256};
+  for (std::size_t i = 0; i < key.digest.bytes.size(); i += 8)
+    StoreLittle(&key.digest.bytes[i], random.Next());
+  return key;
+}
+
+TEST(NearCache, KnowsWhatItWasTold) {
+  NearCache cache(1000, 7);
+  EXPECT_FALSE(cache.Find(KeyOf(1)));
+  cache.Insert(KeyOf(1), ItemId{11});
+  EXPECT_EQ(cache.Find(KeyOf(1)), ItemId{11});
+  EXPECT_FALSE(cache.Find(KeyOf(2)));
+}
+
+TEST(NearCache, TellsKeysApartThatDifferInScopeOrLengthOnly) {
+  NearCache cache(1000, 7);
+  const ContentKey key = KeyOf(1);
+  ContentKey other_scope = key;
+  other_scope.scope = Scope::Named("other").value();
+  ContentKey other_length = key;
+  other_length.length = 257;
+  cache.Insert(key, ItemId{1});
+  EXPECT_FALSE(cache.Find(other_scope));
+  EXPECT_FALSE(cache.Find(other_length));
+}
+
+TEST(NearCache, KeepsNoMoreThanItsRoomAndAtMostSixtyBytesForEachKey) {
+  constexpr std::size_t kRoom = 80'000;
+  NearCache cache(kRoom, 7);
+  for (std::uint64_t i = 0; i < kRoom; ++i) cache.Insert(KeyOf(i), ItemId{i});
+  std::size_t known = 0;
+  for (std::uint64_t i = 0; i < kRoom; ++i) known += cache.Find(KeyOf(i)).has_value() ? 1 : 0;
+  EXPECT_LT(known, kRoom + 1);
+  EXPECT_LE(cache.memory_bytes() / known, 60U);
+}
+
+TEST(NearCache, ForgetsTheUnaskedBeforeTheAskedFor) {
+  NearCache cache(8, 7);  // one bucket
+  for (std::uint64_t i = 0; i < 8; ++i) cache.Insert(KeyOf(i), ItemId{i});
+  EXPECT_TRUE(cache.Find(KeyOf(0)));
+  for (std::uint64_t i = 100; i < 107; ++i) cache.Insert(KeyOf(i), ItemId{i});
+  EXPECT_TRUE(cache.Find(KeyOf(0)));
+  EXPECT_FALSE(cache.Find(KeyOf(1)));
+}
+
+TEST(NearCache, WithoutRoomRemembersNothing) {
+  NearCache cache(0, 7);
+  cache.Insert(KeyOf(1), ItemId{1});
+  EXPECT_FALSE(cache.Find(KeyOf(1)));
+}
+
+TEST(NearCache, NeverMixesUpIdsUnderConcurrentUse) {
+  NearCache cache(512, 7);
+  std::vector<std::jthread> threads;
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    threads.emplace_back([&cache, seed] {
+      Random random(seed);
+      for (int i = 0; i < 20'000; ++i) {
+        const std::uint64_t number = random.Below(2000);
+        const auto id = cache.Find(KeyOf(number));
+        ASSERT_EQ(id.value_or(ItemId{number}).value, number);
+        cache.Insert(KeyOf(number), ItemId{number});
+      }
+    });
+  }
+}
+
+}  // namespace
+}  // namespace itemgate

@@ -1,0 +1,56 @@
+#include "net/thread_executor.h"
+
+#include <atomic>
+#include <future>
+#include <set>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+namespace itemgate {
+namespace {
+
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""ms;
+
+TEST(ThreadExecutor, RunsPostedTasksOnItsOwnThreads) {
+  ThreadExecutor executor("test", 2);
+  std::promise<std::thread::id> ran_on;
+  executor.Post([&] { ran_on.set_value(std::this_thread::get_id()); });
+  EXPECT_NE(ran_on.get_future().get(), std::this_thread::get_id());
+}
+
+TEST(ThreadExecutor, RunsDelayedTasksInTheOrderOfTheirTimes) {
+  ThreadExecutor executor("test", 1);
+  std::promise<void> done;
+  std::vector<int> order;
+  executor.PostAfter(20ms, [&] {
+    order.push_back(2);
+    done.set_value();
+  });
+  executor.PostAfter(1ms, [&] { order.push_back(1); });
+  done.get_future().wait();
+  EXPECT_EQ(order, (std::vector{1, 2}));
+}
+
+TEST(ThreadExecutor, ACancelledTaskNeverRunsAndIsCancelledOnce) {
+  ThreadExecutor executor("test", 1);
+  std::atomic<bool> ran = false;
+  const TimerId timer = executor.PostAfter(1h, [&] { ran = true; });
+  EXPECT_TRUE(executor.Cancel(timer));
+  EXPECT_FALSE(executor.Cancel(timer));
+  executor.Stop();
+  EXPECT_FALSE(ran);
+}
+
+TEST(ThreadExecutor, StopRunsWhatWasPostedAndDropsWhatWaits) {
+  ThreadExecutor executor("test", 2);
+  std::atomic<int> ran = 0;
+  for (int i = 0; i < 1000; ++i) executor.Post([&] { ++ran; });
+  executor.PostAfter(1h, [&] { ran += 1'000'000; });
+  executor.Stop();
+  EXPECT_EQ(ran, 1000);
+}
+
+}  // namespace
+}  // namespace itemgate

@@ -1,0 +1,174 @@
+#include "store/embedded/key_index.h"
+
+#include <deque>
+#include <utility>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "base/mutex.h"
+#include "store/embedded/sorted_runs.h"
+
+namespace itemgate {
+namespace {
+
+// So many tables may wait for the background; at the next one the caller builds a run itself.
+constexpr std::size_t kFrozenTablesMax = 3;
+
+// So few keys are not worth a run: reading them from the log takes a few milliseconds.
+constexpr std::size_t kTailKeysMax = 20'000;
+
+struct Table {
+  Table(std::size_t key_count, std::uint64_t seed) : ids(0, ContentKeyHash{seed}) {
+    ids.reserve(key_count);
+  }
+  boost::unordered_flat_map<ContentKey, ItemId, ContentKeyHash> ids;
+  ItemId last;  // the highest in it
+};
+
+}  // namespace
+
+class KeyIndex::Impl {
+ public:
+  Impl(Options options, std::unique_ptr<SortedRuns> runs)
+      : options_(std::move(options)), runs_(std::move(runs)), active_(NewTable()) {}
+
+  [[nodiscard]] ItemId complete_through() const { return runs_->complete_through(); }
+
+  Result<std::vector<ItemId>> Find(std::span<const ContentKey* const> keys) const EXCLUDES(mutex_) {
+    std::vector<ItemId> ids(keys.size());
+    std::size_t found = 0;
+    {
+      const ReaderLock lock(mutex_);
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        ids[i] = FindInMemory(*keys[i]);
+        found += ids[i].value != 0 ? 1 : 0;
+      }
+    }
+    // A table leaves the memory only after its run is there: what was not in memory then is in the runs, or nowhere.
+    if (found < keys.size()) {
+      if (auto searched = runs_->Find(keys, ids); !searched)
+        return std::unexpected(searched.error());
+    }
+    return ids;
+  }
+
+  ItemId Add(const ContentKey& key, ItemId id) EXCLUDES(mutex_) {
+    const WriterLock lock(mutex_);
+    const auto [entry, added] = active_->ids.try_emplace(key, id);
+    if (added) active_->last = id;
+    return entry->second;
+  }
+
+  void Remove(const ContentKey& key) EXCLUDES(mutex_) {
+    const WriterLock lock(mutex_);
+    active_->ids.erase(key);
+  }
+
+  void SettleAdded() EXCLUDES(mutex_, build_mutex_) {
+    {
+      const ReaderLock lock(mutex_);
+      if (active_->ids.size() < options_.run_keys) return;
+    }
+    // A run that cannot be built, for want of space perhaps, stays a table and is tried again with the next.
+    if (Freeze() <= kFrozenTablesMax)
+      options_.background.Post([this] { static_cast<void>(BuildRun()); });
+    else
+      static_cast<void>(BuildRun());
+  }
+
+  Result<void> Flush() EXCLUDES(mutex_, build_mutex_) {
+    {
+      const ReaderLock lock(mutex_);
+      if (frozen_.empty() && active_->ids.size() <= kTailKeysMax) return {};
+    }
+    for (std::size_t left = Freeze(); left > 0; --left) {
+      if (auto built = BuildRun(); !built) return built;
+    }
+    return {};
+  }
+
+  Result<std::uint64_t> Count() const EXCLUDES(mutex_) {
+    Result<std::uint64_t> count = runs_->Count();
+    const ReaderLock lock(mutex_);
+    if (!count) return count;
+    for (const auto& table : frozen_) *count += table->ids.size();
+    return *count + active_->ids.size();
+  }
+
+ private:
+  [[nodiscard]] std::unique_ptr<Table> NewTable() const {
+    return std::make_unique<Table>(options_.run_keys, options_.seed);
+  }
+
+  [[nodiscard]] ItemId FindInMemory(const ContentKey& key) const REQUIRES_SHARED(mutex_) {
+    if (const auto it = active_->ids.find(key); it != active_->ids.end()) return it->second;
+    for (const auto& table : frozen_) {
+      if (const auto it = table->ids.find(key); it != table->ids.end()) return it->second;
+    }
+    return {};
+  }
+
+  /// The number of tables that are frozen afterwards.
+  std::size_t Freeze() EXCLUDES(mutex_) {
+    auto fresh = NewTable();
+    const WriterLock lock(mutex_);
+    frozen_.push_back(std::move(active_));
+    active_ = std::move(fresh);
+    return frozen_.size();
+  }
+
+  /// Turns the oldest frozen table, if there is one, into a run.
+  Result<void> BuildRun() EXCLUDES(mutex_, build_mutex_) {
+    const MutexLock one_at_a_time(build_mutex_);
+    std::shared_ptr<const Table> oldest;
+    {
+      const ReaderLock lock(mutex_);
+      if (frozen_.empty()) return {};
+      oldest = frozen_.front();
+    }
+    std::vector<SortedRuns::Entry> entries(oldest->ids.begin(), oldest->ids.end());
+    if (auto added = runs_->AddRun(entries, oldest->last); !added) return added;
+    const WriterLock lock(mutex_);
+    frozen_.pop_front();
+    return {};
+  }
+
+  // Constant after construction.
+  const Options options_;
+  const std::unique_ptr<SortedRuns> runs_;
+
+  Mutex build_mutex_;  // held while a run is built; taken before mutex_
+  mutable SharedMutex mutex_;
+  std::unique_ptr<Table> active_ GUARDED_BY(mutex_);
+  std::deque<std::shared_ptr<const Table>> frozen_
+      GUARDED_BY(mutex_);  // oldest first; shared with who builds a run
+};
+
+KeyIndex::KeyIndex(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+KeyIndex::~KeyIndex() = default;
+
+Result<std::unique_ptr<KeyIndex>> KeyIndex::Open(Options options) {
+  auto runs = SortedRuns::Open(options.files, options.directory);
+  if (!runs) return std::unexpected(runs.error());
+  return std::unique_ptr<KeyIndex>(
+      new KeyIndex(std::make_unique<Impl>(std::move(options), std::move(*runs))));
+}
+
+ItemId KeyIndex::complete_through() const { return impl_->complete_through(); }
+
+Result<std::vector<ItemId>> KeyIndex::Find(std::span<const ContentKey* const> keys) const {
+  return impl_->Find(keys);
+}
+
+ItemId KeyIndex::Add(const ContentKey& key, ItemId id) { return impl_->Add(key, id); }
+
+void KeyIndex::Remove(const ContentKey& key) { impl_->Remove(key); }
+
+void KeyIndex::SettleAdded() { impl_->SettleAdded(); }
+
+Result<void> KeyIndex::Flush() { return impl_->Flush(); }
+
+Result<std::uint64_t> KeyIndex::Count() const { return impl_->Count(); }
+
+}  // namespace itemgate

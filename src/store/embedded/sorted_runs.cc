@@ -1,0 +1,211 @@
+#include "store/embedded/sorted_runs.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <vector>
+
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/sst_file_writer.h>
+#include <rocksdb/table.h>
+
+#include "base/bytes.h"
+#include "store/embedded/rocksdb_file_system.h"
+
+namespace itemgate {
+namespace {
+
+// A key is the digest and then the scope's name, nothing for the default scope. This one is shorter than any digest;
+// its value, 8 bytes, says through which id the runs are complete.
+constexpr std::string_view kCompleteThrough("\0", 1);
+
+// A value is the id and the length of what was digested.
+constexpr std::size_t kValueBytes = sizeof(std::uint64_t) + sizeof(std::uint32_t);
+
+std::string DiskKey(const ContentKey& key) {
+  std::string bytes(reinterpret_cast<const char*>(key.digest.bytes.data()),
+                    key.digest.bytes.size());
+  if (!key.scope.is_default()) bytes += key.scope.name();
+  return bytes;
+}
+
+bool DiskKeyLess(const SortedRuns::Entry& left, const SortedRuns::Entry& right) {
+  const int order = std::memcmp(&left.first.digest, &right.first.digest, sizeof(Digest));
+  if (order != 0) return order < 0;
+  return DiskKey(left.first) < DiskKey(right.first);
+}
+
+Error ErrorOf(const rocksdb::Status& status) {
+  const ErrorCode code = status.IsNoSpace()      ? ErrorCode::kStorageFull
+                         : status.IsCorruption() ? ErrorCode::kCorrupt
+                                                 : ErrorCode::kIo;
+  return {code, "key index: " + status.ToString()};
+}
+
+rocksdb::Options MakeOptions(rocksdb::Env* environment) {
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
+  table.block_cache = rocksdb::NewLRUCache(64 << 20);
+
+  rocksdb::Options options;
+  options.env = environment;
+  options.create_if_missing = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.compression = rocksdb::kNoCompression;  // digests do not compress
+  options.compaction_style = rocksdb::kCompactionStyleUniversal;
+  options.max_background_jobs = 2;
+  options.level0_slowdown_writes_trigger = 40;
+  options.level0_stop_writes_trigger = 60;
+  options.allow_mmap_reads = false;
+  options.write_buffer_size = 1 << 20;  // nothing is written through the memtable
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  return options;
+}
+
+/// RocksDB insists on a log; this one listens to nothing.
+class SilentLogger final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+}  // namespace
+
+class SortedRuns::Impl {
+ public:
+  Impl(FileSystem& files, std::string directory)
+      : files_(files),
+        directory_(std::move(directory)),
+        environment_(NewRocksdbEnvironment(files)),
+        options_(MakeOptions(environment_.get())) {
+    options_.info_log = std::make_shared<SilentLogger>();
+  }
+
+  Result<void> Open() {
+    if (auto made = files_.CreateDirectories(directory_); !made) return made;
+    rocksdb::DB* database = nullptr;
+    if (const auto status = rocksdb::DB::Open(options_, directory_, &database); !status.ok())
+      return std::unexpected(ErrorOf(status));
+    database_.reset(database);
+    std::string value;
+    const auto status = database_->Get(rocksdb::ReadOptions(), kCompleteThrough, &value);
+    if (!status.ok() && !status.IsNotFound()) return std::unexpected(ErrorOf(status));
+    if (value.size() == sizeof(std::uint64_t))
+      complete_through_ = LoadLittle<std::uint64_t>(value.data());
+    return {};
+  }
+
+  Result<void> AddRun(std::span<Entry> entries, ItemId through) {
+    std::ranges::sort(entries, DiskKeyLess);
+    const std::string path = directory_ + "/run.new";
+    if (const auto status = WriteRun(path, entries, through); !status.ok())
+      return std::unexpected(ErrorOf(status));
+    rocksdb::IngestExternalFileOptions ingest;
+    ingest.move_files = true;
+    ingest.write_global_seqno = false;
+    if (const auto status = database_->IngestExternalFile({path}, ingest); !status.ok())
+      return std::unexpected(ErrorOf(status));
+    complete_through_.store(through.value, std::memory_order_release);
+    return {};
+  }
+
+  Result<void> Find(std::span<const ContentKey* const> keys, std::span<ItemId> ids) const {
+    if (complete_through() == 0) return {};
+    std::vector<std::string> disk_keys;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (ids[i].value != 0) continue;
+      disk_keys.push_back(DiskKey(*keys[i]));
+      places.push_back(i);
+    }
+    std::vector<rocksdb::Slice> slices(disk_keys.begin(), disk_keys.end());
+    std::vector<rocksdb::PinnableSlice> values(slices.size());
+    std::vector<rocksdb::Status> statuses(slices.size());
+    database_->MultiGet(rocksdb::ReadOptions(), database_->DefaultColumnFamily(), slices.size(),
+                        slices.data(), values.data(), statuses.data());
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      if (statuses[i].IsNotFound()) continue;
+      if (!statuses[i].ok()) return std::unexpected(ErrorOf(statuses[i]));
+      const rocksdb::PinnableSlice& value = values[i];
+      if (value.size() != kValueBytes ||
+          LoadLittle<std::uint32_t>(value.data() + sizeof(std::uint64_t)) !=
+              keys[places[i]]->length)
+        return Fail(ErrorCode::kCorrupt, "key index: another length under the digest " +
+                                             keys[places[i]]->digest.ToHex());
+      ids[places[i]] = ItemId{LoadLittle<std::uint64_t>(value.data())};
+    }
+    return {};
+  }
+
+  Result<std::uint64_t> Count() const {
+    rocksdb::ReadOptions read;
+    read.fill_cache = false;
+    const std::unique_ptr<rocksdb::Iterator> it(database_->NewIterator(read));
+    std::uint64_t count = 0;
+    for (it->SeekToFirst(); it->Valid(); it->Next()) {
+      if (it->key() != kCompleteThrough) ++count;
+    }
+    if (!it->status().ok()) return std::unexpected(ErrorOf(it->status()));
+    return count;
+  }
+
+  [[nodiscard]] std::uint64_t complete_through() const {
+    return complete_through_.load(std::memory_order_acquire);
+  }
+
+ private:
+  rocksdb::Status WriteRun(const std::string& path, std::span<const Entry> entries,
+                           ItemId through) const {
+    rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options_);
+    if (auto status = writer.Open(path); !status.ok()) return status;
+    char value[kValueBytes];
+    StoreLittle(value, through.value);
+    if (auto status = writer.Put(kCompleteThrough, {value, sizeof through.value}); !status.ok())
+      return status;
+    for (const auto& [key, id] : entries) {
+      StoreLittle(value, id.value);
+      StoreLittle(value + sizeof id.value, key.length);
+      if (auto status = writer.Put(DiskKey(key), {value, sizeof value}); !status.ok())
+        return status;
+    }
+    return writer.Finish();
+  }
+
+  FileSystem& files_;
+  std::string directory_;
+  std::shared_ptr<rocksdb::Env> environment_;
+  rocksdb::Options options_;
+  std::unique_ptr<rocksdb::DB> database_;
+  // Release/acquire: whoever sees the id finds the run, which was there before.
+  std::atomic<std::uint64_t> complete_through_ = 0;
+};
+
+SortedRuns::SortedRuns(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+SortedRuns::~SortedRuns() = default;
+
+Result<std::unique_ptr<SortedRuns>> SortedRuns::Open(FileSystem& files,
+                                                     const std::string& directory) {
+  auto impl = std::make_unique<Impl>(files, directory);
+  if (auto opened = impl->Open(); !opened) return std::unexpected(opened.error());
+  return std::unique_ptr<SortedRuns>(new SortedRuns(std::move(impl)));
+}
+
+ItemId SortedRuns::complete_through() const { return ItemId{impl_->complete_through()}; }
+
+Result<void> SortedRuns::AddRun(std::span<Entry> entries, ItemId through) {
+  return impl_->AddRun(entries, through);
+}
+
+Result<void> SortedRuns::Find(std::span<const ContentKey* const> keys,
+                              std::span<ItemId> ids) const {
+  return impl_->Find(keys, ids);
+}
+
+Result<std::uint64_t> SortedRuns::Count() const { return impl_->Count(); }
+
+}  // namespace itemgate

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "base/file.h"
+#include "itemgate/content_key.h"
+#include "itemgate/error.h"
+#include "itemgate/item.h"
+
+namespace itemgate {
+
+/// The part of the key index that is on disk: RocksDB, fed with sorted runs only. Safe from any thread, but one AddRun
+/// at a time.
+class SortedRuns {
+ public:
+  using Entry = std::pair<ContentKey, ItemId>;
+
+  /// Opens the runs in `directory`, creating it. `files` must outlive them.
+  [[nodiscard]] static Result<std::unique_ptr<SortedRuns>> Open(FileSystem& files,
+                                                                const std::string& directory);
+  ~SortedRuns();
+
+  /// The runs hold every item up to this id.
+  [[nodiscard]] ItemId complete_through() const;
+
+  /// Adds keys, in any order, that make the runs complete through `through`; durable when it returns. Sorts `entries`.
+  [[nodiscard]] Result<void> AddRun(std::span<Entry> entries, ItemId through);
+
+  /// Fills in the ids of the keys that are there; leaves the other ids alone. Skips keys whose id is not 0.
+  [[nodiscard]] Result<void> Find(std::span<const ContentKey* const> keys,
+                                  std::span<ItemId> ids) const;
+
+  /// How many keys there are; reads them all.
+  [[nodiscard]] Result<std::uint64_t> Count() const;
+
+ private:
+  class Impl;
+  explicit SortedRuns(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace itemgate
