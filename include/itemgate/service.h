@@ -68,7 +68,7 @@ struct ServiceStatistics {
   std::uint64_t in_progress = 0;
   std::uint64_t refused = 0;  // rejected, failed, unknown and unavailable
   std::uint64_t near_cache_hits = 0;
-  std::uint64_t in_flight = 0;       // contents being saved now
+  std::uint64_t in_flight = 0;       // contents under way now: being saved, or waiting for that
   std::uint64_t in_flight_peak = 0;  // the most there ever were at once
   std::uint64_t commits = 0;         // store insertions; each serves many saves
 };

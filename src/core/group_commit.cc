@@ -15,7 +15,7 @@ std::size_t ContentBytes(const CommitRequest& request) {
 
 GroupCommit::~GroupCommit() {
   const MutexLock lock(mutex_);
-  while (turn_running_) idle_.Wait(mutex_);
+  while (turn_running_ || posting_count_ > 0) idle_.Wait(mutex_);
 }
 
 GroupCommit::Enqueued GroupCommit::Enqueue(CommitRequest& request) {
@@ -29,7 +29,18 @@ GroupCommit::Enqueued GroupCommit::Enqueue(CommitRequest& request) {
 }
 
 void GroupCommit::Submit(CommitRequest& request) {
-  if (Enqueue(request).run_turn) committer_.Post([this] { RunTurn(); });
+  if (Enqueue(request).run_turn) PostTurn();
+}
+
+void GroupCommit::PostTurn() {
+  {
+    const MutexLock lock(mutex_);
+    ++posting_count_;
+  }
+  committer_.Post([this] { RunTurn(); });
+  const MutexLock lock(mutex_);
+  --posting_count_;
+  idle_.NotifyAll();
 }
 
 Bell& GroupCommit::SubmitOrRun(CommitRequest& request) {
@@ -81,7 +92,7 @@ void GroupCommit::FinishTurn(CommitRequest* first, const Result<void>& result) {
       return;
     }
   }
-  committer_.Post([this] { RunTurn(); });
+  PostTurn();
 }
 
 std::uint64_t GroupCommit::turn_count() const {

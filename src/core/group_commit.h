@@ -44,7 +44,7 @@ class GroupCommit {
   /// Store and committer must outlive it.
   GroupCommit(ItemStore& store, Executor& committer, Limits limits)
       : store_(store), committer_(committer), limits_(limits) {}
-  /// Waits for the end of the last turn.
+  /// Waits for the end of the last turn, and for whoever is about to leave Submit.
   ~GroupCommit();
 
   /// Inserts when its turn comes; returns at once.
@@ -64,6 +64,7 @@ class GroupCommit {
 
   [[nodiscard]] Enqueued Enqueue(CommitRequest& request) EXCLUDES(mutex_);
   void RunTurn() EXCLUDES(mutex_);
+  void PostTurn() EXCLUDES(mutex_);
   /// Takes the oldest requests, as many as make a group, into group_; the first of them.
   [[nodiscard]] CommitRequest* TakeGroup() EXCLUDES(mutex_);
   void FinishTurn(CommitRequest* first, const Result<void>& result) EXCLUDES(mutex_);
@@ -77,10 +78,12 @@ class GroupCommit {
   std::vector<Insertion*> group_;  // of the turn that is running
 
   mutable Mutex mutex_;
-  ConditionVariable idle_;                             // no turn is running
+  ConditionVariable idle_;  // no turn is running, and nobody is posting one
   CommitRequest* first_ GUARDED_BY(mutex_) = nullptr;  // the queue
   CommitRequest* last_ GUARDED_BY(mutex_) = nullptr;
   bool turn_running_ GUARDED_BY(mutex_) = false;
+  int posting_count_ GUARDED_BY(mutex_) =
+      0;  // a posted turn may end before its poster has returned
   std::uint64_t turn_count_ GUARDED_BY(mutex_) = 0;
 };
 

@@ -11,7 +11,6 @@
 namespace itemgate {
 namespace {
 
-using std::chrono_literals::operator""s;
 using testing::ElementsAre;
 
 /// A backend whose calls wait until the test answers them. One thread.
@@ -160,13 +159,13 @@ TEST_F(ServiceTest, ARejectingCallerIsToldAtOnceThatTheContentIsInProgress) {
 
 TEST_F(ServiceTest, ACallerWhoseTimeIsUpLeavesAndTheSaveGoesOn) {
   store_.Hold();
-  Send("a", {.wait_max = 2s});
+  Send("a", {.wait_max = std::chrono::seconds(2)});
   Run();
-  Send("a", {.wait_max = 1s});
-  executor_.Advance(1s);
+  Send("a", {.wait_max = std::chrono::seconds(1)});
+  executor_.Advance(std::chrono::seconds(1));
   EXPECT_EQ(OutcomeOf(1), Outcome::kInProgress);
   EXPECT_FALSE(answers_[0]);
-  executor_.Advance(1s);
+  executor_.Advance(std::chrono::seconds(1));
   EXPECT_EQ(OutcomeOf(0), Outcome::kInProgress);
   store_.Release();
   EXPECT_EQ(service().SaveItem("a").outcome, Outcome::kDuplicate);
@@ -174,7 +173,7 @@ TEST_F(ServiceTest, ACallerWhoseTimeIsUpLeavesAndTheSaveGoesOn) {
 }
 
 TEST_F(ServiceTest, AnAnswerInTimeTakesTheTimerBack) {
-  Send("a", {.wait_max = 60s});
+  Send("a", {.wait_max = std::chrono::seconds(60)});
   Run();
   EXPECT_EQ(OutcomeOf(0), Outcome::kCreated);
   EXPECT_EQ(executor_.waiting_count(), 0U);
@@ -302,8 +301,8 @@ TEST_F(BackendTest, WhatIsSavedHereIsNotAskedForThere) {
 }
 
 TEST_F(BackendTest, EveryoneMayLeaveAndTheSaveStillEnds) {
-  for (int i = 0; i < 3; ++i) Send("a", {.wait_max = 1s});
-  executor_.Advance(40s);
+  for (int i = 0; i < 3; ++i) Send("a", {.wait_max = std::chrono::seconds(1)});
+  executor_.Advance(std::chrono::seconds(40));
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(OutcomeOf(i), Outcome::kInProgress);
   held_.End("a");
   Run();

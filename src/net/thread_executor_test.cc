@@ -10,9 +10,6 @@
 namespace itemgate {
 namespace {
 
-using std::chrono_literals::operator""h;
-using std::chrono_literals::operator""ms;
-
 TEST(ThreadExecutor, RunsPostedTasksOnItsOwnThreads) {
   ThreadExecutor executor("test", 2);
   std::promise<std::thread::id> ran_on;
@@ -24,11 +21,11 @@ TEST(ThreadExecutor, RunsDelayedTasksInTheOrderOfTheirTimes) {
   ThreadExecutor executor("test", 1);
   std::promise<void> done;
   std::vector<int> order;
-  executor.PostAfter(20ms, [&] {
+  executor.PostAfter(std::chrono::milliseconds(20), [&] {
     order.push_back(2);
     done.set_value();
   });
-  executor.PostAfter(1ms, [&] { order.push_back(1); });
+  executor.PostAfter(std::chrono::milliseconds(1), [&] { order.push_back(1); });
   done.get_future().wait();
   EXPECT_EQ(order, (std::vector{1, 2}));
 }
@@ -36,7 +33,7 @@ TEST(ThreadExecutor, RunsDelayedTasksInTheOrderOfTheirTimes) {
 TEST(ThreadExecutor, ACancelledTaskNeverRunsAndIsCancelledOnce) {
   ThreadExecutor executor("test", 1);
   std::atomic<bool> ran = false;
-  const TimerId timer = executor.PostAfter(1h, [&] { ran = true; });
+  const TimerId timer = executor.PostAfter(std::chrono::hours(1), [&] { ran = true; });
   EXPECT_TRUE(executor.Cancel(timer));
   EXPECT_FALSE(executor.Cancel(timer));
   executor.Stop();
@@ -47,7 +44,7 @@ TEST(ThreadExecutor, StopRunsWhatWasPostedAndDropsWhatWaits) {
   ThreadExecutor executor("test", 2);
   std::atomic<int> ran = 0;
   for (int i = 0; i < 1000; ++i) executor.Post([&] { ++ran; });
-  executor.PostAfter(1h, [&] { ran += 1'000'000; });
+  executor.PostAfter(std::chrono::hours(1), [&] { ran += 1'000'000; });
   executor.Stop();
   EXPECT_EQ(ran, 1000);
 }

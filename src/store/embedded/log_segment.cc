@@ -9,7 +9,6 @@
 
 namespace itemgate {
 
-using log_format::AlignUp;
 using log_format::FrameHeader;
 using log_format::kAlignment;
 using log_format::ParseRecord;
@@ -91,11 +90,11 @@ Result<std::unique_ptr<LogSegment>> LogSegment::Open(Place place, ItemId first) 
 }
 
 Result<void> LogSegment::RecoverFrames() {
-  const WriterLock lock(mutex_);
+  std::vector<std::uint32_t> found;
   FrameReader reader(*file_, place_.store, first_);
   for (;;) {
-    const Result<bool> whole = reader.Next([this](const auto&, std::uint64_t offset) {
-      offsets_.push_back(static_cast<std::uint32_t>(offset / kAlignment));
+    const Result<bool> whole = reader.Next([&found](const auto&, std::uint64_t offset) {
+      found.push_back(static_cast<std::uint32_t>(offset / kAlignment));
     });
     if (!whole) return std::unexpected(whole.error());
     if (!*whole) break;
@@ -109,11 +108,15 @@ Result<void> LogSegment::RecoverFrames() {
                                         " on cannot be read, but there are whole ones behind them; "
                                         "restore this file from a copy");
   }
-  count_ = offsets_.size();
-  frames_end_ = reader.offset();
-  if (written_end_ == frames_end_) return {};
-  if (auto cut = file_->Truncate(frames_end_); !cut) return cut;
-  written_end_ = frames_end_;
+  {
+    const WriterLock lock(mutex_);
+    count_ = found.size();
+    frames_end_ = reader.offset();
+    offsets_ = std::move(found);
+  }
+  if (written_end_ == reader.offset()) return {};
+  if (auto cut = file_->Truncate(reader.offset()); !cut) return cut;
+  written_end_ = reader.offset();
   return file_->Sync();
 }
 
