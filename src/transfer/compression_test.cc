@@ -14,12 +14,14 @@ namespace {
 
 class TextSource final : public ByteSource {
  public:
-  TextSource(std::string text, std::size_t piece_bytes)
-      : text_(std::move(text)), piece_bytes_(piece_bytes) {}
+  /// Counts what was read in `*bytes_read`, if that is not null.
+  TextSource(std::string text, std::size_t piece_bytes, std::uint64_t* bytes_read = nullptr)
+      : text_(std::move(text)), piece_bytes_(piece_bytes), bytes_read_(bytes_read) {}
   Result<std::size_t> Read(std::span<char> buffer) override {
     const std::size_t n = std::min({piece_bytes_, buffer.size(), text_.size() - used_});
     std::copy_n(text_.begin() + static_cast<std::ptrdiff_t>(used_), n, buffer.begin());
     used_ += n;
+    if (bytes_read_ != nullptr) *bytes_read_ = used_;
     return n;
   }
   [[nodiscard]] std::uint64_t BytesUsed() const override { return used_; }
@@ -27,6 +29,7 @@ class TextSource final : public ByteSource {
  private:
   std::string text_;
   std::size_t piece_bytes_;
+  std::uint64_t* bytes_read_;
   std::size_t used_ = 0;
 };
 
@@ -132,6 +135,24 @@ TEST(Decompressed, LeavesOtherBytesAsTheyAre) {
     EXPECT_EQ(Decode(text).text, text);
     EXPECT_EQ(Decode(text, 1).error, "");
   }
+}
+
+TEST(Decompressed, ReadsNoMoreThanItTakesToTellTheFormat) {
+  // A sender on a pipe may wait for an answer to its first line before it sends another byte.
+  const auto bytes_read = [](const std::string& text) {
+    std::uint64_t read = 0;
+    auto source = Decompressed(std::make_unique<TextSource>(text + "more", 1, &read));
+    EXPECT_TRUE(source);
+    return read;
+  };
+  EXPECT_EQ(bytes_read("line\n"), 1u);
+  EXPECT_EQ(bytes_read("Pa"), 2u);   // P may begin a zstd frame to skip
+  EXPECT_EQ(bytes_read("BZ!"), 3u);  // BZ may begin bzip2
+}
+
+TEST(Decompressed, KnowsZstdByAFrameToSkip) {
+  const std::string skippable("\x52\x2A\x4D\x18\x03\x00\x00\x00xyz", 11);
+  EXPECT_EQ(Decode(skippable + Encode(Compression::kZstd, "text")).text, "text");
 }
 
 TEST(Decompressed, RefusesOtherCompressionUnlessTold) {

@@ -20,8 +20,6 @@ using namespace std::string_view_literals;
 
 constexpr std::size_t kInputBytes = 128 << 10;
 constexpr auto kGzipMagic = "\x1F\x8B"sv;
-constexpr auto kZstdMagic = "\x28\xB5\x2F\xFD"sv;
-constexpr auto kZstdSkippableMagic = "\x2A\x4D\x18"sv;  // behind one byte 0x50 to 0x5F
 
 /// A window on the encoded bytes.
 class Input {
@@ -204,37 +202,72 @@ class ZstdSource final : public DecodingSource {
   bool inside_frame_ = false;
 };
 
-bool IsZstd(std::string_view bytes) {
-  return bytes.starts_with(kZstdMagic) || (bytes.size() >= 4 && (bytes[0] & 0xF0) == 0x50 &&
-                                           bytes.substr(1).starts_with(kZstdSkippableMagic));
-}
+enum class FormatKind { kGzip, kZstd, kOther };
 
-/// A format that is known by its first bytes only.
-struct OtherFormat {
+/// A format that is known by its first bytes.
+struct Format {
   std::string_view magic;
-  const char* name;
-  const char* reader;
+  FormatKind kind = FormatKind::kOther;
+  const char* name = "";
+  const char* reader = "";  // the program that decodes it, if we do not
 };
 
-constexpr std::array<OtherFormat, 3> kOtherFormats{{{"\x04\x22\x4D\x18"sv, "lz4", "lz4cat"},
-                                                    {"\xFD\x37\x7A\x58\x5A\x00"sv, "xz", "xzcat"},
-                                                    {"BZh91AY&SY"sv, "bzip2", "bzcat"}}};
-constexpr std::size_t kMagicBytesMax = 10;
+constexpr std::array<Format, 5> kFormats{
+    {{.magic = kGzipMagic, .kind = FormatKind::kGzip},
+     {.magic = "\x28\xB5\x2F\xFD"sv, .kind = FormatKind::kZstd},
+     {.magic = "\x04\x22\x4D\x18"sv, .name = "lz4", .reader = "lz4cat"},
+     {.magic = "\xFD\x37\x7A\x58\x5A\x00"sv, .name = "xz", .reader = "xzcat"},
+     {.magic = "BZh91AY&SY"sv, .name = "bzip2", .reader = "bzcat"}}};
+
+/// A zstd stream may also begin with a frame to skip: one byte 0x50 to 0x5F, then these.
+constexpr auto kZstdSkippable = "\x2A\x4D\x18"sv;
+constexpr Format kSkippableZstd{.kind = FormatKind::kZstd};
+
+/// The format that the bytes begin with; null if none. Nothing if more bytes could still make it one.
+std::optional<const Format*> FormatOf(std::string_view bytes) {
+  bool undecided = bytes.empty();
+  for (const Format& format : kFormats) {
+    if (bytes.starts_with(format.magic)) return &format;
+    undecided = undecided || format.magic.starts_with(bytes);
+  }
+  if (!bytes.empty() && (bytes[0] & 0xF0) == 0x50) {
+    if (bytes.substr(1).starts_with(kZstdSkippable)) return &kSkippableZstd;
+    undecided = undecided || kZstdSkippable.starts_with(bytes.substr(1));
+  }
+  if (undecided) return std::nullopt;
+  return nullptr;
+}
+
+/// Reads no more than it takes to tell: whoever sends a short line through a pipe may wait before sending more.
+Result<const Format*> Detect(Input& input) {
+  while (true) {
+    const std::size_t size = input.bytes().size();
+    if (const auto format = FormatOf(input.bytes())) return *format;
+    if (const auto filled = input.Ensure(size + 1); !filled) return std::unexpected(filled.error());
+    if (input.bytes().size() == size) return nullptr;
+  }
+}
 
 }  // namespace
 
 Result<std::unique_ptr<ByteSource>> Decompressed(std::unique_ptr<ByteSource> source,
                                                  OtherCompression others) {
   Input input(std::move(source));
-  if (const auto filled = input.Ensure(kMagicBytesMax); !filled)
-    return std::unexpected(filled.error());
-  if (input.bytes().starts_with(kGzipMagic)) return std::make_unique<GzipSource>(std::move(input));
-  if (IsZstd(input.bytes())) return std::make_unique<ZstdSource>(std::move(input));
-  for (const OtherFormat& format : kOtherFormats)
-    if (others == OtherCompression::kRefuse && input.bytes().starts_with(format.magic))
-      return Fail(ErrorCode::kUnsupported, std::string(format.name) +
-                                               " data is not decompressed here; pipe it in with " +
-                                               format.reader);
+  const auto format = Detect(input);
+  if (!format) return std::unexpected(format.error());
+  if (*format == nullptr) return std::make_unique<PlainSource>(std::move(input));
+  switch ((*format)->kind) {
+    case FormatKind::kGzip:
+      return std::make_unique<GzipSource>(std::move(input));
+    case FormatKind::kZstd:
+      return std::make_unique<ZstdSource>(std::move(input));
+    case FormatKind::kOther:
+      break;
+  }
+  if (others == OtherCompression::kRefuse)
+    return Fail(ErrorCode::kUnsupported, std::string((*format)->name) +
+                                             " data is not decompressed here; pipe it in with " +
+                                             (*format)->reader);
   return std::make_unique<PlainSource>(std::move(input));
 }
 
