@@ -9,7 +9,6 @@ find_package(Boost 1.81 REQUIRED)  # headers: Asio, Unordered
 find_package(ZLIB REQUIRED)
 find_package(fmt 9 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
-find_package(simdjson 3.0 REQUIRED)
 find_package(double-conversion REQUIRED)
 # Not called "zstd": RocksDB looks for its own dependency under that name, and would take these variables for its result.
 pkg_check_modules(libzstd REQUIRED IMPORTED_TARGET libzstd)
@@ -18,6 +17,7 @@ pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 find_package(RocksDB 7.8 REQUIRED)
 if(ITEMGATE_TESTS)
   find_package(GTest 1.12 REQUIRED)
+  find_package(simdjson 3.0 REQUIRED)
 endif()
 
 find_program(ITEMGATE_CCACHE ccache)

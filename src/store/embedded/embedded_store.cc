@@ -17,9 +17,9 @@ using log_format::RecordView;
 
 class EmbeddedStoreImpl final : public EmbeddedStore {
  public:
-  EmbeddedStoreImpl(const Clock& clock, DataDirectory directory, std::unique_ptr<ItemLog> log,
+  EmbeddedStoreImpl(Parts parts, DataDirectory directory, std::unique_ptr<ItemLog> log,
                     std::unique_ptr<KeyIndex> index)
-      : clock_(clock),
+      : parts_(parts),
         directory_(std::move(directory)),
         log_(std::move(log)),
         index_(std::move(index)),
@@ -50,7 +50,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore {
                                                        ItemId next) REQUIRES(mutex_);
 
   // Constant after construction; log and index synchronise themselves.
-  const Clock& clock_;
+  const Parts parts_;
   const DataDirectory directory_;
   const std::unique_ptr<ItemLog> log_;
   const std::unique_ptr<KeyIndex> index_;
@@ -83,7 +83,7 @@ Result<void> EmbeddedStoreImpl::Commit(std::span<Insertion* const> batch) {
   const auto created = Decide(batch, ItemId{durable_.load(std::memory_order_relaxed) + 1});
   if (!created) return std::unexpected(created.error());
   if (created->empty()) return {};
-  if (auto appended = log_->Append(*created, clock_.WallNow()); !appended) {
+  if (auto appended = log_->Append(*created, parts_.clock.WallNow()); !appended) {
     for (const Insertion* insertion : *created) index_->Remove(insertion->key);
     if (appended.error().code != ErrorCode::kStorageFull &&
         appended.error().code != ErrorCode::kTooLarge) {
@@ -161,8 +161,13 @@ Result<std::vector<Item>> EmbeddedStoreImpl::List(ItemId after, PageLimits limit
 }
 
 StoreStatistics EmbeddedStoreImpl::Statistics() const {
+  std::uint64_t disk_bytes = 0;
+  for (const std::string& part : {directory_.log(), directory_.index()}) {
+    const auto entries = parts_.files.List(part).value_or(std::vector<DirectoryEntry>());
+    for (const DirectoryEntry& entry : entries) disk_bytes += entry.size;
+  }
   return {.items = durable_.load(std::memory_order_acquire),
-          .disk_bytes = log_->bytes(),
+          .disk_bytes = disk_bytes,
           .syncs = log_->sync_count()};
 }
 
@@ -239,8 +244,8 @@ Result<std::unique_ptr<EmbeddedStore>> EmbeddedStore::Open(Parts parts, Options 
                                .seed = options.seed,
                                .run_keys = options.run_keys});
   if (!index) return std::unexpected(index.error());
-  auto store = std::make_unique<EmbeddedStoreImpl>(parts.clock, std::move(*directory),
-                                                   std::move(*log), std::move(*index));
+  auto store = std::make_unique<EmbeddedStoreImpl>(parts, std::move(*directory), std::move(*log),
+                                                   std::move(*index));
   if (auto caught_up = store->CatchUp(); !caught_up) return std::unexpected(caught_up.error());
   return store;
 }

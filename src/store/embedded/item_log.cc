@@ -149,12 +149,6 @@ ItemId ItemLog::last() const {
   return segment == nullptr ? ItemId{} : segment->last();
 }
 
-std::uint64_t ItemLog::bytes() const {
-  std::uint64_t total = 0;
-  for (const auto& segment : CopySegments()) total += segment->bytes();
-  return total;
-}
-
 std::uint64_t ItemLog::sync_count() const {
   const MutexLock lock(mutex_);
   return sync_count_;

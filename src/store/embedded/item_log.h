@@ -47,7 +47,6 @@ class ItemLog {
   [[nodiscard]] Result<void> Scrub(const LogSegment::Visitor& visit) const;
 
   [[nodiscard]] ItemId last() const;  // of the newest durable item; 0 if there is none
-  [[nodiscard]] std::uint64_t bytes() const;
   [[nodiscard]] std::uint64_t sync_count() const;
 
  private:

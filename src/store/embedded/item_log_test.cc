@@ -85,7 +85,7 @@ TEST_F(ItemLogTest, AClosedLogTakesNoMoreSpaceThanItsItems) {
   ASSERT_TRUE(Append(**log, {"a"}));
   EXPECT_GT(Bytes().size(), 1U << 20);
   (*log)->Close();
-  EXPECT_EQ(Bytes().size(), (*log)->bytes());
+  EXPECT_EQ(Bytes().size(), 64U + 32U + 80U);  // segment header, frame header, record
 }
 
 TEST_F(ItemLogTest, ATornLastCommitIsDroppedAsAWhole) {

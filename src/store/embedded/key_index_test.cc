@@ -12,6 +12,7 @@ namespace {
 class KeyIndexTest : public testing::Test {
  protected:
   void Open() {
+    index_.reset();
     auto index = KeyIndex::Open(
         {.files = files_, .background = background_, .directory = "data/index", .run_keys = 100});
     ASSERT_TRUE(index) << index.error().message;
@@ -89,6 +90,13 @@ TEST_F(KeyIndexTest, ARunThatCannotBeBuiltStaysInMemoryAndIsBuiltLater) {
   EXPECT_TRUE(index_->Flush());
   EXPECT_EQ(index_->complete_through(), ItemId{150});
   ExpectAllFound();
+}
+
+TEST_F(KeyIndexTest, OpeningItManyTimesLeavesNoFilesBehind) {
+  for (int i = 0; i < 3; ++i) Open();
+  const std::size_t file_count = files_.List("data/index")->size();
+  for (int i = 0; i < 5; ++i) Open();
+  EXPECT_EQ(files_.List("data/index")->size(), file_count);
 }
 
 TEST_F(KeyIndexTest, ForgetsWhatIsTakenBack) {

@@ -87,6 +87,7 @@ class SortedRuns::Impl {
 
   Result<void> Open() {
     if (auto made = files_.CreateDirectories(directory_); !made) return made;
+    if (auto removed = RemoveEmptyLogs(); !removed) return removed;
     rocksdb::DB* database = nullptr;
     if (const auto status = rocksdb::DB::Open(options_, directory_, &database); !status.ok())
       return std::unexpected(ErrorOf(status));
@@ -158,6 +159,17 @@ class SortedRuns::Impl {
   }
 
  private:
+  /// RocksDB creates a log at every start and keeps the empty ones for as long as nothing goes through its memtable.
+  Result<void> RemoveEmptyLogs() {
+    const auto entries = files_.List(directory_);
+    if (!entries) return std::unexpected(entries.error());
+    for (const DirectoryEntry& entry : *entries) {
+      if (!entry.name.ends_with(".log") || entry.size != 0) continue;
+      if (auto removed = files_.Remove(directory_ + "/" + entry.name); !removed) return removed;
+    }
+    return {};
+  }
+
   rocksdb::Status WriteRun(const std::string& path, std::span<const Entry> entries,
                            ItemId through) const {
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options_);
