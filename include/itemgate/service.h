@@ -78,9 +78,9 @@ struct ServiceStatistics {
 /// Third parties send items concurrently, repeatedly and without waiting; for one (scope, content) at most one item is
 /// ever saved, every success carries the same id, and different contents never wait for each other.
 ///
-/// Threads: every method may be called from any thread, callbacks included. Failure: answers are values, one for each
-/// content. Closing: the destructor refuses new saves, waits for the running ones, and must run on a thread that no
-/// running save needs.
+/// Threads: every method may be called from any thread, with one exception: from within a callback (`done`, or a
+/// backend's) only calls that do not wait, for others may wait for the thread it runs on. Failure: answers are values,
+/// one for each content. Closing: the destructor refuses new saves and waits for the running ones; not from a callback.
 class ItemIntegrationService {
  public:
   using SaveDone = std::move_only_function<void(SaveResult)>;
