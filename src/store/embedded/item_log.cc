@@ -44,22 +44,28 @@ LogSegment::Place ItemLog::PlaceOf(ItemId first) const {
 Result<void> ItemLog::OpenSegments() {
   const auto entries = options_.files.List(options_.directory);
   if (!entries) return std::unexpected(entries.error());
-  const MutexLock lock(mutex_);
-  ItemId expected{1};
+  std::vector<ItemId> firsts;
   for (const DirectoryEntry& entry : *entries) {
-    const auto first = FirstOf(entry.name);
-    if (!first) continue;
-    if (*first != expected || (!segments_.empty() && !segments_.back()->sealed())) {
+    if (const auto first = FirstOf(entry.name)) firsts.push_back(*first);
+  }
+  Segments segments;
+  ItemId expected{1};
+  for (const ItemId first : firsts) {
+    if (first != expected) {
       return Fail(ErrorCode::kCorrupt, "the item log is incomplete: items from " +
                                            std::to_string(expected.value) +
-                                           " on are missing before " + options_.directory + "/" +
-                                           entry.name + "; restore the missing file from a copy");
+                                           " on are missing before " + PlaceOf(first).path +
+                                           "; restore the missing file from a copy");
     }
-    auto segment = LogSegment::Open(PlaceOf(*first), *first);
+    const auto position =
+        first == firsts.back() ? LogSegment::Position::kLast : LogSegment::Position::kEarlier;
+    auto segment = LogSegment::Open(PlaceOf(first), first, position);
     if (!segment) return std::unexpected(segment.error());
     expected = ItemId{(*segment)->last().value + 1};
-    segments_.push_back(std::move(*segment));
+    segments.push_back(std::move(*segment));
   }
+  const MutexLock lock(mutex_);
+  segments_ = std::move(segments);
   return {};
 }
 

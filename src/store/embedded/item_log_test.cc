@@ -141,6 +141,29 @@ TEST_F(ItemLogTest, RefusesAMissingSegmentAndAForeignOne) {
   EXPECT_EQ(incomplete.error().code, ErrorCode::kCorrupt);
 }
 
+TEST_F(ItemLogTest, RefusesAnOverwrittenHeaderOrTrailerAndLeavesTheFileAlone) {
+  {
+    const auto log = Open();
+    for (int i = 0; i < 30; ++i) ASSERT_TRUE(Append(**log, {std::to_string(i)}));
+  }
+  const std::string whole = Bytes();
+  for (const std::size_t place : {std::size_t{0}, whole.size() - 64}) {
+    Bytes() = std::string(whole).replace(place, 64, 64, '\0');
+    const std::string damaged = Bytes();
+    const auto log = Open();
+    ASSERT_FALSE(log);
+    EXPECT_EQ(log.error().code, ErrorCode::kCorrupt);
+    EXPECT_EQ(Bytes(), damaged);
+  }
+}
+
+TEST_F(ItemLogTest, ASmallCommitNeedsNoMoreRoomThanItself) {
+  const auto log = Open();
+  files_.SetRoom(64 + 32 + 80);
+  EXPECT_TRUE(Append(**log, {"a"}));
+  EXPECT_EQ(Append(**log, {"b"}).error().code, ErrorCode::kStorageFull);
+}
+
 TEST_F(ItemLogTest, NamesTheItemThatCannotBeRead) {
   const auto log = Open();
   for (int i = 0; i < 30; ++i) ASSERT_TRUE(Append(**log, {"content " + std::to_string(i)}));

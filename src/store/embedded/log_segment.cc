@@ -56,7 +56,7 @@ Result<std::unique_ptr<LogSegment>> LogSegment::Create(Place place, ItemId first
   return segment;
 }
 
-Result<std::unique_ptr<LogSegment>> LogSegment::Open(Place place, ItemId first) {
+Result<std::unique_ptr<LogSegment>> LogSegment::Open(Place place, ItemId first, Position position) {
   auto file = place.files.Open(place.path, OpenMode::kReadWrite);
   if (!file) return std::unexpected(file.error());
   std::unique_ptr<LogSegment> segment(new LogSegment(std::move(place), std::move(*file), first));
@@ -64,29 +64,49 @@ Result<std::unique_ptr<LogSegment>> LogSegment::Open(Place place, ItemId first) 
   if (!size) return std::unexpected(size.error());
   segment->written_end_ = *size;
 
-  const Result<std::string> head = segment->ReadBytes(0, std::min(*size, sizeof(SegmentHeader)));
-  if (!head) return std::unexpected(head.error());
-  // The header was synced before anything else was written: without one this file never held an item.
-  if (*size < sizeof(SegmentHeader) || std::ranges::all_of(*head, [](char c) { return c == 0; }))
-    return Create(segment->place_, first);
-  const auto header = log_format::ParseSegmentHeader(*head, segment->place_.store);
-  if (!header || header->first_id != first.value)
-    return segment->Corrupt(0, "not a segment of this store, or its header was overwritten");
-
-  const std::uint64_t tail_bytes = std::min(*size, sizeof(SegmentTrailer));
-  const Result<std::string> tail = segment->ReadBytes(*size - tail_bytes, tail_bytes);
-  if (!tail) return std::unexpected(tail.error());
-  if (const auto trailer = log_format::ParseTrailer(*tail, segment->place_.store)) {
-    if (trailer->first_id != first.value) return segment->Corrupt(*size, "a foreign trailer");
-    const WriterLock lock(segment->mutex_);
-    segment->sealed_ = true;
-    segment->count_ = trailer->count;
-    segment->frames_end_ = trailer->frames_end;
-    return segment;
-  }
+  const Result<bool> header = segment->CheckHeader();
+  if (!header) return std::unexpected(header.error());
+  if (!*header) return Create(segment->place_, first);
+  const Result<bool> sealed = segment->ReadTrailer();
+  if (!sealed) return std::unexpected(sealed.error());
+  if (*sealed) return segment;
+  if (position != Position::kLast)
+    return segment->Corrupt(*size, "its trailer cannot be read; restore this file from a copy");
   if (auto recovered = segment->RecoverFrames(); !recovered)
     return std::unexpected(recovered.error());
   return segment;
+}
+
+Result<bool> LogSegment::CheckHeader() const {
+  const std::uint64_t size = std::min(written_end_, sizeof(SegmentHeader));
+  const Result<std::string> head = ReadBytes(0, size);
+  if (!head) return std::unexpected(head.error());
+  const auto header = log_format::ParseSegmentHeader(*head, place_.store);
+  if (header && header->first_id == first_.value) return true;
+
+  // The header is synced before anything else is written: a file that never got it never held an item.
+  const bool empty = std::ranges::all_of(*head, [](char c) { return c == 0; });
+  if (size < sizeof(SegmentHeader) || empty) {
+    FrameReader reader(*file_, place_.store, ItemId{first_.value - 1});
+    const Result<bool> any_frame = reader.AnyFrameBehind();
+    if (!any_frame || !*any_frame) return any_frame;
+  }
+  return Corrupt(0,
+                 "not a segment of this store, or its header was overwritten; restore this file "
+                 "from a copy");
+}
+
+Result<bool> LogSegment::ReadTrailer() {
+  const std::uint64_t size = std::min(written_end_, sizeof(SegmentTrailer));
+  const Result<std::string> tail = ReadBytes(written_end_ - size, size);
+  if (!tail) return std::unexpected(tail.error());
+  const auto trailer = log_format::ParseTrailer(*tail, place_.store);
+  if (!trailer || trailer->first_id != first_.value) return false;
+  const WriterLock lock(mutex_);
+  sealed_ = true;
+  count_ = trailer->count;
+  frames_end_ = trailer->frames_end;
+  return true;
 }
 
 Result<void> LogSegment::RecoverFrames() {
@@ -129,9 +149,14 @@ Result<void> LogSegment::Append(std::string& frame, std::span<const std::uint32_
                                   static_cast<std::uint32_t>(offsets.size()), frame.size());
   std::memcpy(frame.data(), &header, sizeof header);
 
-  if (end > written_end_ && frame.size() <= kSmallFrameBytes)
-    frame.append(kWrittenAheadBytes, '\0');
-  if (auto written = file_->WriteAt(start, frame); !written) return written;
+  const std::size_t frame_bytes = frame.size();
+  if (end > written_end_ && frame_bytes <= kSmallFrameBytes) frame.append(kWrittenAheadBytes, '\0');
+  auto written = file_->WriteAt(start, frame);
+  if (!written && frame.size() > frame_bytes) {  // perhaps there is room for the frame alone
+    frame.resize(frame_bytes);
+    written = file_->WriteAt(start, frame);
+  }
+  if (!written) return written;
   written_end_ = std::max(written_end_, start + frame.size());
   if (auto synced = file_->Sync(); !synced)
     return Fail(ErrorCode::kUnknown, synced.error().message, synced.error().where);

@@ -31,10 +31,16 @@ class LogSegment {
   /// Creates a segment whose first item will be `first`, durable but for the directory entry.
   [[nodiscard]] static Result<std::unique_ptr<LogSegment>> Create(Place place, ItemId first);
 
-  /// Opens a sealed segment, or, if the file is not sealed, the last one of a log: reads its frames and cuts off what a
-  /// crash left behind the last whole one. Fails with kCorrupt if whole frames lie behind a damaged place, for then
-  /// acknowledged items would be lost.
-  [[nodiscard]] static Result<std::unique_ptr<LogSegment>> Open(Place place, ItemId first);
+  enum class Position {
+    kEarlier,  // others follow, so it must be sealed
+    kLast,
+  };
+
+  /// Opens a sealed segment, or the last one of a log: of that, reads the frames and cuts off what a crash left behind
+  /// the last whole one. Fails with kCorrupt, and leaves the file as it is, if it is not what an undisturbed store or a
+  /// crash leaves: above all if whole frames lie behind a damaged place, for then acknowledged items would be lost.
+  [[nodiscard]] static Result<std::unique_ptr<LogSegment>> Open(Place place, ItemId first,
+                                                                Position position);
 
   /// Appends one frame and makes it durable. `frame` holds room for the FrameHeader, which is filled in, and then the
   /// next records in id order, each at its offset in `frame`; it may come back longer. After kUnknown nobody knows what
@@ -62,6 +68,10 @@ class LogSegment {
  private:
   LogSegment(Place place, std::unique_ptr<File> file, ItemId first);
 
+  /// False if the segment was never begun: it has no header, and nothing else.
+  [[nodiscard]] Result<bool> CheckHeader() const;
+  /// False if the segment is not sealed.
+  [[nodiscard]] Result<bool> ReadTrailer();
   [[nodiscard]] Result<void> RecoverFrames();
   [[nodiscard]] Result<std::string> ReadBytes(std::uint64_t offset, std::uint64_t size) const;
   /// Where the records from `from` on begin, as many as the limits allow but at least one, and at the end where the
