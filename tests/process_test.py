@@ -77,7 +77,7 @@ class SignalTest(ImportTest):
         pipe = self.folder / "lines.txt"
         os.mkfifo(pipe)
         process = self.start_import(*arguments, pipe)
-        with Acks(process) as acks, open(pipe, "wb") as feeding:
+        with Acks(process) as acks, open(os.open(pipe, os.O_RDWR), "wb") as feeding:  # does not wait for a reader
             feeding.write(b"".join(line + b"\n" for line in self.LINES[:self.FED]))
             feeding.flush()
             self.assertTrue(acks.wait_for(self.FED))

@@ -1,5 +1,6 @@
 #include "core/group_commit.h"
 
+#include <memory>
 #include <utility>
 
 namespace itemgate {
@@ -10,6 +11,24 @@ std::size_t ContentBytes(const CommitRequest& request) {
   for (const Insertion* insertion : request.insertions) bytes += insertion->content.size();
   return bytes;
 }
+
+/// A request of one insertion. Frees itself.
+class LoneRequest final : public CommitRequest {
+ public:
+  using Done = std::move_only_function<void(const Result<void>&)>;
+
+  LoneRequest(Insertion& insertion, Done done) : done_(std::move(done)) {
+    insertions.push_back(&insertion);
+  }
+
+  void Committed(const Result<void>& result) override {
+    const std::unique_ptr<LoneRequest> self(this);
+    done_(result);
+  }
+
+ private:
+  Done done_;
+};
 
 }  // namespace
 
@@ -30,6 +49,10 @@ GroupCommit::Enqueued GroupCommit::Enqueue(CommitRequest& request) {
 
 void GroupCommit::Submit(CommitRequest& request) {
   if (Enqueue(request).run_turn) PostTurn();
+}
+
+void GroupCommit::Submit(Insertion& insertion, LoneRequest::Done done) {
+  Submit(*std::make_unique<LoneRequest>(insertion, std::move(done)).release());
 }
 
 void GroupCommit::PostTurn() {

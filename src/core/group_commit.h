@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -49,6 +50,9 @@ class GroupCommit {
 
   /// Inserts when its turn comes; returns at once.
   void Submit(CommitRequest& request);
+
+  /// The same for one insertion, which must live until `done` is called.
+  void Submit(Insertion& insertion, std::move_only_function<void(const Result<void>&)> done);
 
   /// Inserts at once on this thread if no turn is running, else when its turn comes. The returned bell rings after
   /// Committed was called; listen to it, then look, then wait.

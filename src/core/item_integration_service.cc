@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <future>
@@ -15,52 +16,6 @@
 #include "itemgate/service.h"
 
 namespace itemgate {
-namespace {
-
-/// What a save that the store or the backend refused means to its caller.
-Outcome OutcomeOf(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kTooLarge:
-    case ErrorCode::kInvalidArgument:
-    case ErrorCode::kNotCanonical:
-      return Outcome::kRejected;
-    case ErrorCode::kUnavailable:
-      return Outcome::kUnavailable;
-    case ErrorCode::kUnknown:
-      return Outcome::kUnknown;
-    default:
-      return Outcome::kFailed;
-  }
-}
-
-SaveResult Refusal(Error error) {
-  const Outcome outcome = OutcomeOf(error);
-  return {.outcome = outcome, .error = std::move(error)};
-}
-
-/// A commit of one saving that is not committed with its call. Frees itself.
-class LoneCommit final : public CommitRequest {
- public:
-  using Done = std::move_only_function<void(const Result<void>&)>;
-
-  static void Submit(GroupCommit& group_commit, Insertion& insertion, Done done) {
-    auto* const commit =
-        new LoneCommit(std::move(done));  // NOLINT(cppcoreguidelines-owning-memory)
-    commit->insertions.push_back(&insertion);
-    group_commit.Submit(*commit);
-  }
-
-  void Committed(const Result<void>& result) override {
-    const std::unique_ptr<LoneCommit> self(this);
-    done_(result);
-  }
-
- private:
-  explicit LoneCommit(Done done) : done_(std::move(done)) {}
-  Done done_;
-};
-
-}  // namespace
 
 // The way of one item:
 //
@@ -163,11 +118,9 @@ std::vector<SaveResult> ItemIntegrationService::Impl::SaveAll(
 void ItemIntegrationService::Impl::WaitFor(WaitingCall& call, const SaveOptions& options) {
   Start(call, options);
   Bell* bell = nullptr;
-  for (Saving& saving : call.savings()) {
-    if (saving.committed_with_call || saving.answered.load(std::memory_order_relaxed)) continue;
+  if (std::ranges::any_of(call.savings(),
+                          [](const Saving& s) { return s.way == Saving::Way::kElsewhere; }))
     call.WakeByItself();
-    break;
-  }
   if (!call.insertions.empty()) bell = &group_commit_.SubmitOrRun(call);
   call.Release();
   call.Wait(bell);
@@ -190,7 +143,7 @@ void ItemIntegrationService::Impl::SaveDetached(DetachedCall::Given given,
 
 void ItemIntegrationService::Impl::Start(SaveCall& call, const SaveOptions& options) {
   if (const auto room = TakeRoom(call.savings().size()); !room) {
-    for (Saving& saving : call.savings()) Answer(saving, Refusal(room.error()));
+    for (Saving& saving : call.savings()) Answer(saving, Refused(room.error()));
     return;
   }
   for (Saving& saving : call.savings()) Admit(saving, options);
@@ -219,14 +172,16 @@ Result<void> ItemIntegrationService::Impl::TakeRoom(std::size_t saving_count) {
 
 void ItemIntegrationService::Impl::Admit(Saving& saving, const SaveOptions& options) {
   const Result<ContentKey> key = Examine(saving.insertion, options.scope);
-  if (!key) return Answer(saving, Refusal(key.error()));
+  if (!key) return Answer(saving, Refused(key.error()));
   saving.key = saving.insertion.key = *key;
   if (AnswerFromNearCache(saving)) return;
 
   const auto if_taken = options.if_in_flight == IfInFlight::kJoin ? InFlightTable::IfTaken::kJoin
                                                                   : InFlightTable::IfTaken::kLeave;
+  saving.way = Saving::Way::kElsewhere;
   switch (in_flight_table_.Enter(saving, if_taken)) {
     case InFlightTable::Entered::kTaken:
+      saving.way = Saving::Way::kAnsweredAtOnce;
       return Answer(saving, {.outcome = Outcome::kInProgress});
     case InFlightTable::Entered::kJoined:
       return;
@@ -237,7 +192,7 @@ void ItemIntegrationService::Impl::Admit(Saving& saving, const SaveOptions& opti
     SaveThroughBackend(saving);
     return;
   }
-  saving.committed_with_call = true;
+  saving.way = Saving::Way::kWithCall;
   saving.call->insertions.push_back(&saving.insertion);
 }
 
@@ -265,7 +220,7 @@ bool ItemIntegrationService::Impl::AnswerFromNearCache(Saving& saving) {
 
 void ItemIntegrationService::Impl::CallCommitted(SaveCall& call, const Result<void>& result) {
   for (Saving& saving : call.savings()) {
-    if (saving.committed_with_call) Settle(saving, result);
+    if (saving.way == Saving::Way::kWithCall) Settle(saving, result);
   }
   call.Release();
 }
@@ -273,7 +228,7 @@ void ItemIntegrationService::Impl::CallCommitted(SaveCall& call, const Result<vo
 void ItemIntegrationService::Impl::Settle(Saving& saving, const Result<void>& saved) {
   if (!saved) {
     InFlightEntry* const next = in_flight_table_.PromoteNext(saving);
-    Answer(saving, Refusal(saved.error()));
+    Answer(saving, Refused(saved.error()));
     if (next != nullptr) SaveAgain(static_cast<Saving&>(*next));
     return;
   }
@@ -290,12 +245,12 @@ void ItemIntegrationService::Impl::Settle(Saving& saving, const Result<void>& sa
 
 /// Saves a content for one who had joined a save that failed.
 void ItemIntegrationService::Impl::SaveAgain(Saving& saving) {
-  if (parts_.backend != nullptr) {
-    SaveThroughBackend(saving);
+  if (parts_.backend != nullptr) {  // posted, for a long line of failing ones must not nest
+    parts_.executor.Post([this, &saving] { SaveThroughBackend(saving); });
     return;
   }
-  LoneCommit::Submit(group_commit_, saving.insertion,
-                     [this, &saving](const Result<void>& saved) { Settle(saving, saved); });
+  group_commit_.Submit(saving.insertion,
+                       [this, &saving](const Result<void>& saved) { Settle(saving, saved); });
 }
 
 /// Sees to it that the backend has the item, and only then saves it here. Whoever died between the two left an item in
@@ -322,8 +277,10 @@ Detached ItemIntegrationService::Impl::SaveThroughBackend(Saving& saving) {
     if (!sent) co_return Settle(saving, Fail(ErrorCode::kUnknown, sent.error().message));
   }
   const Result<void> saved = co_await Reply<Result<void>>(
-      [&](auto done) { LoneCommit::Submit(group_commit_, saving.insertion, std::move(done)); });
-  Settle(saving, saved);
+      [&](auto done) { group_commit_.Submit(saving.insertion, std::move(done)); });
+  // The backend has it, so "failed" or "rejected" would be untrue.
+  if (!saved) co_return Settle(saving, Fail(ErrorCode::kUnknown, saved.error().message));
+  Settle(saving, {});
 }
 
 void ItemIntegrationService::Impl::Answer(Saving& saving, SaveResult result) {

@@ -17,6 +17,7 @@ using testing::ElementsAre;
 class HeldBackend final : public ItemBackend {
  public:
   void SaveItem(const ContentKey&, std::string_view content, SaveDone done) override {
+    if (refuses_) return done(Fail(ErrorCode::kFailed, "refused"));
     EXPECT_TRUE(saving_.try_emplace(std::string(content), std::move(done)).second)
         << "two saves of one content at a time";
   }
@@ -38,12 +39,14 @@ class HeldBackend final : public ItemBackend {
     return saved_.count(content);
   }
   [[nodiscard]] int find_count() const { return find_count_; }
+  void RefuseFromNowOn() { refuses_ = true; }
   void HasAlready(const std::string& content) { saved_.insert(content); }
 
  private:
   std::map<std::string, SaveDone> saving_;
   std::multiset<std::string> saved_;
   int find_count_ = 0;
+  bool refuses_ = false;
 };
 
 class ServiceTest : public testing::Test {
@@ -74,7 +77,10 @@ class ServiceTest : public testing::Test {
     return number;
   }
 
-  void Run() { committer_.RunUntilIdle(); }
+  void Run() {
+    while (committer_.RunOne() || executor_.RunOne()) {
+    }
+  }
 
   [[nodiscard]] Outcome OutcomeOf(std::size_t number) const { return answers_[number]->outcome; }
 
@@ -262,7 +268,9 @@ TEST_F(BackendTest, AFailureIsToldToItsCallerAndTheNextTriesAgain) {
   for (int i = 0; i < 4; ++i) Send("a");
   held_.End("a", Fail(ErrorCode::kFailed, "refused"));
   EXPECT_EQ(OutcomeOf(0), Outcome::kFailed);
+  Run();
   held_.End("a", Fail(ErrorCode::kFailed, "refused"));
+  Run();
   held_.End("a");
   Run();
   EXPECT_EQ(OutcomeOf(1), Outcome::kFailed);
@@ -279,6 +287,26 @@ TEST_F(BackendTest, AnUnknownSaveIsLookedForBeforeItIsRepeated) {
   Run();
   EXPECT_EQ(OutcomeOf(1), Outcome::kCreated);
   EXPECT_EQ(held_.saved_count("a"), 1U);
+}
+
+TEST_F(BackendTest, WhatTheBackendHasIsNeverToldAsNotSaved) {
+  for (const ErrorCode code :
+       {ErrorCode::kStorageFull, ErrorCode::kUnavailable, ErrorCode::kTooLarge}) {
+    store_.FailNext(Error(code, "the store refused"));
+    const std::size_t number = Send("content " + std::to_string(static_cast<int>(code)));
+    held_.End("content " + std::to_string(static_cast<int>(code)));
+    Run();
+    EXPECT_EQ(OutcomeOf(number), Outcome::kUnknown);
+  }
+}
+
+TEST_F(BackendTest, ALongLineOfFailuresDoesNotNest) {
+  constexpr std::size_t kCallers = 50'000;
+  for (std::size_t i = 0; i < kCallers; ++i) Send("a");
+  held_.RefuseFromNowOn();
+  held_.End("a", Fail(ErrorCode::kFailed, "refused"));
+  Run();
+  EXPECT_EQ(OutcomeOf(kCallers - 1), Outcome::kFailed);
 }
 
 TEST_F(BackendTest, WhatABackendHasFromBeforeACrashIsAdopted) {

@@ -4,6 +4,29 @@
 #include <utility>
 
 namespace itemgate {
+namespace {
+
+Outcome OutcomeOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kNotCanonical:
+      return Outcome::kRejected;
+    case ErrorCode::kUnavailable:
+      return Outcome::kUnavailable;
+    case ErrorCode::kUnknown:
+      return Outcome::kUnknown;
+    default:
+      return Outcome::kFailed;
+  }
+}
+
+}  // namespace
+
+SaveResult Refused(Error error) {
+  const Outcome outcome = OutcomeOf(error.code);
+  return {.outcome = outcome, .error = std::move(error)};
+}
 
 SaveCall::SaveCall(Host& host, std::span<Saving> savings)
     : host_(host), savings_(savings), unanswered_(savings.size() + 1) {
@@ -15,10 +38,8 @@ void SaveCall::Release() {
   if (unanswered_.fetch_sub(1, std::memory_order_acq_rel) == 1) End(host_);
 }
 
-void WaitingCall::End(Host& host) {
-  const bool wakes_itself = wakes_itself_;
-  host.CallEnded(savings().size());
-  if (wakes_itself) {
+void WaitingCall::End(Host&) {
+  if (wakes_itself_) {
     state_.store(kEnded, std::memory_order_release);
     state_.notify_one();
   }
@@ -26,6 +47,11 @@ void WaitingCall::End(Host& host) {
 }
 
 void WaitingCall::Wait(const Bell* bell) {
+  AwaitEnd(bell);
+  host().CallEnded(savings().size());
+}
+
+void WaitingCall::AwaitEnd(const Bell* bell) const {
   if (bell != nullptr && !wakes_itself_) {
     const auto ended = [this] { return state_.load(std::memory_order_acquire) == kLeft; };
     for (auto heard = bell->Listen(); !ended(); heard = bell->Listen()) bell->Wait(heard);

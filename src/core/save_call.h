@@ -16,13 +16,21 @@
 
 namespace itemgate {
 
+/// The answer to a save that the service, the store or the backend refused.
+[[nodiscard]] SaveResult Refused(Error error);
+
 class SaveCall;
 
 /// One content of one call, on its way to an answer. Lives with its call.
 struct Saving : InFlightEntry {
   SaveCall* call = nullptr;
   Insertion insertion;
-  bool committed_with_call = false;  // it is among the call's insertions
+  enum class Way : std::uint8_t {
+    kAnsweredAtOnce,  // by whoever started the call
+    kWithCall,        // it is among the call's insertions
+    kElsewhere,       // joined to another's save, or on its way through the backend
+  };
+  Way way = Way::kAnsweredAtOnce;  // constant once the call is started
   SaveResult result;
   std::atomic<bool> answered = false;  // release: `result` is written; acquire: it may be read
 };
@@ -55,7 +63,9 @@ class SaveCall : public CommitRequest {
   void Committed(const Result<void>& result) final { host_.CallCommitted(*this, result); }
 
  protected:
-  /// All savings are answered: tells the caller. `host` and the call may be gone once the caller is told.
+  [[nodiscard]] Host& host() { return host_; }
+
+  /// All savings are answered: tells the caller. The call may be gone once the caller is told.
   virtual void End(Host& host) = 0;
 
  private:
@@ -74,13 +84,15 @@ class WaitingCall final : public SaveCall {
   /// REQUIRES: the starter has not released the call yet.
   void WakeByItself() { wakes_itself_ = true; }
 
-  /// Waits for the end. `bell`, if not null, rings for this call's commit.
+  /// Waits for the end, and tells the host of it: the host, and so the bell, outlive the wait. `bell`, if not null,
+  /// rings for this call's commit.
   void Wait(const Bell* bell);
 
  private:
   enum State : std::uint32_t { kRunning, kEnded, kLeft };
 
   void End(Host& host) override;
+  void AwaitEnd(const Bell* bell) const;
 
   bool wakes_itself_ = false;
   // kEnded: the caller may be woken. kLeft: nobody touches the call any more, so that its stack frame may go.

@@ -42,9 +42,9 @@ TEST(NearCache, TellsKeysApartThatDifferInScopeOrLengthOnly) {
 TEST(NearCache, KeepsNoMoreThanItsRoomAndAtMostSixtyBytesForEachKey) {
   constexpr std::size_t kRoom = 80'000;
   NearCache cache(kRoom, 7);
-  for (std::uint64_t i = 0; i < kRoom; ++i) cache.Insert(KeyOf(i), ItemId{i});
+  for (std::uint64_t i = 0; i < 4 * kRoom; ++i) cache.Insert(KeyOf(i), ItemId{i});
   std::size_t known = 0;
-  for (std::uint64_t i = 0; i < kRoom; ++i) known += cache.Find(KeyOf(i)).has_value() ? 1 : 0;
+  for (std::uint64_t i = 0; i < 4 * kRoom; ++i) known += cache.Find(KeyOf(i)).has_value() ? 1 : 0;
   EXPECT_LT(known, kRoom + 1);
   EXPECT_LE(cache.memory_bytes() / known, 60U);
 }

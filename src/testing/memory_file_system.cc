@@ -34,11 +34,11 @@ struct MemoryFileSystem::State {
     return Fail(ErrorCode::kIo, "injected fault at " + path);
   }
 
-  Result<void> Grow(std::uint64_t bytes, const std::string& path) REQUIRES(mutex) {
-    if (!room) return {};
-    if (bytes > *room) return Fail(ErrorCode::kStorageFull, "no space left for " + path);
-    *room -= bytes;
-    return {};
+  /// How many of the bytes by which a file is to grow there is room for; takes that room.
+  std::uint64_t TakeRoom(std::uint64_t bytes) REQUIRES(mutex) {
+    const std::uint64_t taken = std::min(bytes, room.value_or(bytes));
+    if (room) *room -= taken;
+    return taken;
   }
 
   Mutex mutex;
@@ -65,12 +65,15 @@ class MemoryFileSystem::OpenFile final : public File {
 
   Result<void> WriteAt(std::uint64_t offset, std::string_view data) override {
     const MutexLock lock(state_->mutex);
-    const auto allowed = state_->Mutate(path_);
-    const std::uint64_t end = offset + data.size();
-    if (allowed && end > node_->bytes.size()) {
-      if (auto grown = state_->Grow(end - node_->bytes.size(), path_); !grown) return grown;
-    }
+    auto allowed = state_->Mutate(path_);
     if (!allowed) data = data.substr(0, state_->random.Below(data.size() + 1));
+    const std::uint64_t end = offset + data.size();
+    const std::uint64_t growth = end - std::min<std::uint64_t>(end, node_->bytes.size());
+    const std::uint64_t missing = growth - state_->TakeRoom(growth);
+    if (missing > 0) {
+      data.remove_suffix(std::min<std::uint64_t>(missing, data.size()));
+      allowed = Fail(ErrorCode::kStorageFull, "no space left for " + path_);
+    }
     if (offset + data.size() > node_->bytes.size()) node_->bytes.resize(offset + data.size());
     std::memcpy(node_->bytes.data() + offset, data.data(), data.size());
     return allowed;
@@ -86,6 +89,7 @@ class MemoryFileSystem::OpenFile final : public File {
   Result<void> Truncate(std::uint64_t size) override {
     const MutexLock lock(state_->mutex);
     if (auto allowed = state_->Mutate(path_); !allowed) return allowed;
+    if (state_->room && size < node_->bytes.size()) *state_->room += node_->bytes.size() - size;
     node_->bytes.resize(size);
     return {};
   }

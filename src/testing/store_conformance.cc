@@ -102,6 +102,16 @@ TEST_P(StoreConformance, APageHoldsOneItemHoweverSmallItsLimits) {
               testing::ElementsAre(1));
 }
 
+TEST_P(StoreConformance, AnyPageLimitsAndAnyStartAreFine) {
+  for (const char* content : {"a", "b", "c"}) InsertOne(store(), content);
+  constexpr std::size_t kAll = ~std::size_t{0};
+  EXPECT_THAT(IdsOf(*store().List({}, {.items_max = kAll, .content_bytes_max = kAll})),
+              testing::ElementsAre(1, 2, 3));
+  EXPECT_THAT(IdsOf(*store().List({}, {.items_max = 0, .content_bytes_max = 0})),
+              testing::ElementsAre(1));
+  EXPECT_THAT(IdsOf(*store().List(ItemId{~std::uint64_t{0}}, {})), testing::IsEmpty());
+}
+
 TEST_P(StoreConformance, AnEmptyStoreListsNothing) {
   EXPECT_THAT(*store().List({}, {}), testing::IsEmpty());
   EXPECT_EQ(store().Statistics().items, 0U);

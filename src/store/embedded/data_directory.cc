@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 
 namespace itemgate {
@@ -54,7 +55,9 @@ Result<DataDirectory> DataDirectory::Open(FileSystem& files, std::string path, I
 
   text = ReadWholeFile(files, identity_path);  // again, now that nobody else can create it
   if (!text && text.error().code == ErrorCode::kNotFound) {
-    if (files.List(directory.log()))
+    const auto log = files.List(directory.log());
+    if (!log && log.error().code != ErrorCode::kNotFound) return std::unexpected(log.error());
+    if (log)
       return Fail(ErrorCode::kCorrupt,
                   identity_path + " is missing although there is a log; restore it from a copy");
     const std::string fresh = IdentityText(new_id);
@@ -72,6 +75,15 @@ Result<DataDirectory> DataDirectory::Open(FileSystem& files, std::string path, I
                     ", this program reads format " + std::to_string(log_format::kVersion) +
                     "; use the release that wrote it");
   directory.store_ = log_format::StoreId{identity->store_id};
+  for (const std::string& made : {directory.log(), directory.index()}) {
+    if (auto created = files.CreateDirectories(made); !created)
+      return std::unexpected(created.error());
+  }
+  // Every time: whoever made an entry may have died before it was durable.
+  const auto parent = std::filesystem::path(directory.path_ + "/").parent_path().parent_path();
+  for (const std::string& holder : {directory.path_, parent.empty() ? "." : parent.string()}) {
+    if (auto synced = files.SyncDirectory(holder); !synced) return std::unexpected(synced.error());
+  }
   return directory;
 }
 

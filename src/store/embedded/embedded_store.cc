@@ -72,7 +72,7 @@ Result<void> EmbeddedStoreImpl::CatchUp() {
   }
   return log_->Read(ItemId{known.value + 1}, {}, [this](const RecordView& record) {
     index_->Add(record.key, record.id);
-    index_->SettleAdded();
+    index_->SettleAdded(record.id);
     return true;
   });
 }
@@ -94,7 +94,7 @@ Result<void> EmbeddedStoreImpl::Commit(std::span<Insertion* const> batch) {
     return appended;
   }
   durable_.store(created->back()->id.value, std::memory_order_release);
-  index_->SettleAdded();
+  index_->SettleAdded(created->back()->id);
   return {};
 }
 

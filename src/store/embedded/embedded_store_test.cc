@@ -161,6 +161,41 @@ TEST(EmbeddedStore, AfterAFailedSyncItSaysUnknownAndSavesNothingMore) {
   EXPECT_EQ(small.store().Statistics().items, 2U);
 }
 
+TEST(EmbeddedStore, AFailedCommitAndACleanCloseLeaveAStoreThatOpens) {
+  for (const bool broken : {false, true}) {
+    SmallStore small;
+    for (std::uint64_t i = 1; i <= 60; ++i) InsertOne(small.store(), ContentOf(i));
+    if (broken) {
+      small.files_.FailAfter(1, MemoryFileSystem::Failing::kOnce);
+    } else {
+      small.files_.SetRoom(0);
+    }
+    const std::string large(2 << 20, 'x');
+    Insertion insertion = InsertionOf(large);
+    EXPECT_FALSE(InsertAll(small.store(), {&insertion, 1}));
+    small.files_.SetRoom(std::nullopt);
+    small.Stop();
+    const auto opened = small.Open();
+    ASSERT_TRUE(opened) << opened.error().message;
+    for (std::uint64_t i = 1; i <= 60; ++i)
+      EXPECT_FALSE(InsertOne(small.store(), ContentOf(i)).created);
+    EXPECT_THAT(small.Verify().problems, testing::IsEmpty());
+  }
+}
+
+TEST(EmbeddedStore, WhatWasToldAsFailedForWantOfRoomIsNotThereLater) {
+  SmallStore small;
+  InsertOne(small.store(), "a");
+  const std::string large(2 << 20, 'x');
+  for (const std::uint64_t room : {0U, 100U, 1U << 20}) {
+    small.files_.SetRoom(room);
+    Insertion insertion = InsertionOf(large);
+    EXPECT_EQ(InsertAll(small.store(), {&insertion, 1}).error().code, ErrorCode::kStorageFull);
+    small.Crash();
+    EXPECT_EQ(small.store().Statistics().items, 1U);
+  }
+}
+
 TEST(EmbeddedStore, VerifyFindsADamagedItem) {
   SmallStore small;
   for (std::uint64_t i = 1; i <= 50; ++i) InsertOne(small.store(), ContentOf(i));

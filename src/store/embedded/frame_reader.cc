@@ -8,32 +8,14 @@ using log_format::FrameHeader;
 using log_format::ParseFrameHeader;
 using log_format::ParseRecord;
 
-namespace {
-
-/// Calls `visit` with each record of a frame and its offset in the frame; false if the frame is not whole.
-template <typename Visit>
-bool VisitRecords(std::string_view frame, const FrameHeader& header, log_format::StoreId store,
-                  Visit visit) {
-  std::uint64_t at = sizeof header;
-  for (std::uint32_t i = 0; i < header.count; ++i) {
-    const auto record = ParseRecord(frame.substr(std::min<std::uint64_t>(at, frame.size())), store);
-    if (!record || record->id.value != header.first_id + i) return false;
-    visit(*record, at);
-    at += record->bytes;
-  }
-  return at == frame.size();
-}
-
-}  // namespace
-
 Result<bool> FrameReader::LoadFrame(std::uint64_t offset, const FrameHeader& header) {
   const Result<std::uint64_t> file_bytes = file_.Size();
   if (!file_bytes) return std::unexpected(file_bytes.error());
-  if (header.bytes > *file_bytes - offset) return false;
+  if (header.bytes < sizeof header || header.bytes > *file_bytes - offset) return false;
   buffer_.resize(header.bytes);
   const Result<std::size_t> read = file_.ReadAt(offset, buffer_);
   if (!read) return std::unexpected(read.error());
-  return *read == header.bytes && VisitRecords(buffer_, header, store_, [](auto&&...) {});
+  return log_format::FrameIsWhole(header, std::string_view(buffer_).substr(sizeof header), store_);
 }
 
 Result<bool> FrameReader::Next(const Visitor& visit) {
@@ -44,8 +26,14 @@ Result<bool> FrameReader::Next(const Visitor& visit) {
   if (!header || header->first_id != next_id_.value) return false;
   const Result<bool> whole = LoadFrame(offset_, *header);
   if (!whole || !*whole) return whole;
-  VisitRecords(buffer_, *header, store_,
-               [&](const auto& record, std::uint64_t at) { visit(record, offset_ + at); });
+  std::uint64_t at = sizeof *header;
+  for (std::uint32_t i = 0; i < header->count; ++i) {
+    const auto record = ParseRecord(
+        std::string_view(buffer_).substr(std::min<std::uint64_t>(at, buffer_.size())), store_);
+    if (!record) return std::unexpected(record.error());
+    visit(*record, offset_ + at);
+    at += record->bytes;
+  }
   offset_ += header->bytes;
   next_id_.value += header->count;
   return true;

@@ -31,7 +31,7 @@ class FrameReader {
   [[nodiscard]] Result<bool> AnyFrameBehind();
 
  private:
-  /// Loads the whole frame at `offset` into buffer_; false if there is none whose records are all intact.
+  /// Loads the frame of that header into buffer_; false if it is not whole.
   [[nodiscard]] Result<bool> LoadFrame(std::uint64_t offset, const log_format::FrameHeader& header);
 
   File& file_;

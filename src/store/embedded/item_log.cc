@@ -32,6 +32,8 @@ std::optional<ItemId> FirstOf(std::string_view name) {
 Result<std::unique_ptr<ItemLog>> ItemLog::Open(Options options) {
   if (auto made = options.files.CreateDirectories(options.directory); !made)
     return std::unexpected(made.error());
+  if (auto synced = options.files.SyncDirectory(options.directory); !synced)
+    return std::unexpected(synced.error());
   std::unique_ptr<ItemLog> log(new ItemLog(std::move(options)));
   if (auto opened = log->OpenSegments(); !opened) return std::unexpected(opened.error());
   return log;

@@ -164,6 +164,40 @@ TEST_F(ItemLogTest, ASmallCommitNeedsNoMoreRoomThanItself) {
   EXPECT_EQ(Append(**log, {"b"}).error().code, ErrorCode::kStorageFull);
 }
 
+// Table and trailer of a seal are more than a sector: power can fail between them.
+TEST_F(ItemLogTest, ATornSealIsSealedAgain) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    MemoryFileSystem files(seed);
+    const ItemLog::Options options{.files = files,
+                                   .directory = "data/log",
+                                   .store = log_format::StoreId{42},
+                                   .segment_bytes = 40'000};
+    std::uint64_t acknowledged = 0;
+    {
+      const auto log = ItemLog::Open(options);
+      while (files.List("data/log")->size() < 2) {
+        const std::uint64_t before = files.mutation_count();
+        std::vector<std::string> batch;
+        for (int i = 0; i < 10; ++i)
+          batch.push_back(std::to_string(acknowledged) + std::to_string(i));
+        // The seal's sync is the third operation of a commit that rolls; others have two.
+        files.FailAfter(2, MemoryFileSystem::Failing::kForGood);
+        if (!Append(**log, batch)) break;
+        files.DisarmFaults();
+        acknowledged += batch.size();
+        ASSERT_LT(files.mutation_count() - before, 5U);
+      }
+    }
+    files.DisarmFaults();
+    files.Crash();
+    const auto log = ItemLog::Open(options);
+    ASSERT_TRUE(log) << log.error().message;
+    EXPECT_EQ((*log)->last().value, acknowledged) << "seed " << seed;
+    EXPECT_EQ(Contents(**log).size(), acknowledged);
+    EXPECT_TRUE(Append(**log, {"later"}));
+  }
+}
+
 TEST_F(ItemLogTest, NamesTheItemThatCannotBeRead) {
   const auto log = Open();
   for (int i = 0; i < 30; ++i) ASSERT_TRUE(Append(**log, {"content " + std::to_string(i)}));

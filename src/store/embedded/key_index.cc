@@ -22,12 +22,12 @@ struct Table {
     ids.reserve(key_count);
   }
   boost::unordered_flat_map<ContentKey, ItemId, ContentKeyHash> ids;
-  ItemId last;  // the highest in it
+  ItemId last;  // the newest durable item whose key is in it
 };
 
 }  // namespace
 
-class KeyIndex::Impl {
+class KeyIndex::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(Options options, std::unique_ptr<SortedRuns> runs)
       : options_(std::move(options)), runs_(std::move(runs)), active_(NewTable()) {}
@@ -54,9 +54,7 @@ class KeyIndex::Impl {
 
   ItemId Add(const ContentKey& key, ItemId id) EXCLUDES(mutex_) {
     const WriterLock lock(mutex_);
-    const auto [entry, added] = active_->ids.try_emplace(key, id);
-    if (added) active_->last = id;
-    return entry->second;
+    return active_->ids.try_emplace(key, id).first->second;
   }
 
   void Remove(const ContentKey& key) EXCLUDES(mutex_) {
@@ -64,16 +62,20 @@ class KeyIndex::Impl {
     active_->ids.erase(key);
   }
 
-  void SettleAdded() EXCLUDES(mutex_, build_mutex_) {
+  void SettleAdded(ItemId through) EXCLUDES(mutex_, build_mutex_) {
     {
-      const ReaderLock lock(mutex_);
+      const WriterLock lock(mutex_);
+      active_->last = through;
       if (active_->ids.size() < options_.run_keys) return;
     }
     // A run that cannot be built, for want of space perhaps, stays a table and is tried again with the next.
-    if (Freeze() <= kFrozenTablesMax)
-      options_.background.Post([this] { static_cast<void>(BuildRun()); });
-    else
+    if (Freeze() > kFrozenTablesMax) {
       static_cast<void>(BuildRun());
+      return;
+    }
+    options_.background.Post([weak = weak_from_this()] {
+      if (const auto index = weak.lock()) static_cast<void>(index->BuildRun());
+    });
   }
 
   Result<void> Flush() EXCLUDES(mutex_, build_mutex_) {
@@ -87,7 +89,8 @@ class KeyIndex::Impl {
     return {};
   }
 
-  Result<std::uint64_t> Count() const EXCLUDES(mutex_) {
+  Result<std::uint64_t> Count() const EXCLUDES(mutex_, build_mutex_) {
+    const MutexLock no_run_is_built(build_mutex_);
     Result<std::uint64_t> count = runs_->Count();
     const ReaderLock lock(mutex_);
     if (!count) return count;
@@ -108,10 +111,11 @@ class KeyIndex::Impl {
     return {};
   }
 
-  /// The number of tables that are frozen afterwards.
+  /// Freezes the table if anything is in it; the number of tables that are frozen afterwards.
   std::size_t Freeze() EXCLUDES(mutex_) {
     auto fresh = NewTable();
     const WriterLock lock(mutex_);
+    if (active_->ids.empty()) return frozen_.size();
     frozen_.push_back(std::move(active_));
     active_ = std::move(fresh);
     return frozen_.size();
@@ -137,14 +141,14 @@ class KeyIndex::Impl {
   const Options options_;
   const std::unique_ptr<SortedRuns> runs_;
 
-  Mutex build_mutex_;  // held while a run is built; taken before mutex_
+  mutable Mutex build_mutex_;  // held while a run is built; taken before mutex_
   mutable SharedMutex mutex_;
   std::unique_ptr<Table> active_ GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<const Table>> frozen_
       GUARDED_BY(mutex_);  // oldest first; shared with who builds a run
 };
 
-KeyIndex::KeyIndex(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+KeyIndex::KeyIndex(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 KeyIndex::~KeyIndex() = default;
 
@@ -152,7 +156,7 @@ Result<std::unique_ptr<KeyIndex>> KeyIndex::Open(Options options) {
   auto runs = SortedRuns::Open(options.files, options.directory);
   if (!runs) return std::unexpected(runs.error());
   return std::unique_ptr<KeyIndex>(
-      new KeyIndex(std::make_unique<Impl>(std::move(options), std::move(*runs))));
+      new KeyIndex(std::make_shared<Impl>(std::move(options), std::move(*runs))));
 }
 
 ItemId KeyIndex::complete_through() const { return impl_->complete_through(); }
@@ -165,7 +169,7 @@ ItemId KeyIndex::Add(const ContentKey& key, ItemId id) { return impl_->Add(key, 
 
 void KeyIndex::Remove(const ContentKey& key) { impl_->Remove(key); }
 
-void KeyIndex::SettleAdded() { impl_->SettleAdded(); }
+void KeyIndex::SettleAdded(ItemId through) { impl_->SettleAdded(through); }
 
 Result<void> KeyIndex::Flush() { return impl_->Flush(); }
 

@@ -50,9 +50,9 @@ class KeyIndex {
   /// Takes back what was added since the last call of SettleAdded.
   void Remove(const ContentKey& key);
 
-  /// What was added stays. If that fills the table, freezes it for the background, and lends a hand when the background
+  /// What was added stays: all items up to `through` are durable. If that fills the table, freezes it for the background, and lends a hand when the background
   /// is too far behind.
-  void SettleAdded();
+  void SettleAdded(ItemId through);
 
   /// Turns all that is in memory into runs, unless it is so little that it is read from the log's tail as quickly.
   [[nodiscard]] Result<void> Flush();
@@ -62,8 +62,8 @@ class KeyIndex {
 
  private:
   class Impl;
-  explicit KeyIndex(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit KeyIndex(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;  // shared with tasks in the background, for as long as they run
 };
 
 }  // namespace itemgate

@@ -28,7 +28,7 @@ class KeyIndexTest : public testing::Test {
     while (added_ < last) {
       ++added_;
       EXPECT_EQ(index_->Add(KeyOf(added_), ItemId{added_}), ItemId{added_});
-      index_->SettleAdded();
+      index_->SettleAdded(ItemId{added_});
     }
   }
 

@@ -44,11 +44,6 @@ Item RecordView::ToItem() const {
           .saved_at = saved_at};
 }
 
-std::uint64_t RecordBytes(const Insertion& insertion) {
-  return AlignUp(sizeof(RecordHeader) + ScopeOnDisk(insertion.key.scope).size() +
-                 insertion.media_type.size() + insertion.content.size());
-}
-
 void AppendRecord(std::string& buffer, const Insertion& insertion, WallTime saved_at,
                   StoreId store) {
   const std::string_view scope = ScopeOnDisk(insertion.key.scope);
@@ -73,15 +68,16 @@ void AppendRecord(std::string& buffer, const Insertion& insertion, WallTime save
   buffer.append(AlignUp(buffer.size() - start) - (buffer.size() - start), '\0');
 }
 
-std::optional<RecordView> ParseRecord(std::string_view bytes, StoreId store) {
+Result<RecordView> ParseRecord(std::string_view bytes, StoreId store) {
+  const auto damaged = [] { return Fail(ErrorCode::kCorrupt, "a damaged record"); };
   const auto header = Load<RecordHeader>(bytes);
-  if (!header) return std::nullopt;
+  if (!header) return damaged();
   const std::uint64_t size = sizeof *header + header->scope_length + header->media_type_length +
                              std::uint64_t{header->content_length};
-  if (bytes.size() < size) return std::nullopt;
+  if (bytes.size() < size) return damaged();
   const std::string_view covered =
       bytes.substr(sizeof header->checksum, size - sizeof header->checksum);
-  if (Checksum(covered, store) != header->checksum) return std::nullopt;
+  if (Checksum(covered, store) != header->checksum) return damaged();
 
   std::string_view rest = bytes.substr(sizeof *header);
   const auto take = [&rest](std::size_t length) {
@@ -91,7 +87,7 @@ std::optional<RecordView> ParseRecord(std::string_view bytes, StoreId store) {
   };
   const std::string_view scope_name = take(header->scope_length);
   const Result<Scope> scope = scope_name.empty() ? Scope() : Scope::Named(scope_name);
-  if (!scope) return std::nullopt;
+  if (!scope) return std::unexpected(scope.error());
 
   RecordView record{.id = ItemId{header->id},
                     .key = {.length = header->key_length, .scope = *scope},
@@ -120,10 +116,20 @@ std::optional<SegmentHeader> ParseSegmentHeader(std::string_view bytes, StoreId 
   return header;
 }
 
-FrameHeader MakeFrameHeader(StoreId store, ItemId first, std::uint32_t count, std::uint64_t bytes) {
-  FrameHeader header{.magic = kFrameMagic, .first_id = first.value, .bytes = bytes, .count = count};
+FrameHeader MakeFrameHeader(StoreId store, ItemId first, std::uint32_t count,
+                            std::string_view records) {
+  FrameHeader header{.magic = kFrameMagic,
+                     .first_id = first.value,
+                     .bytes = sizeof(FrameHeader) + records.size(),
+                     .count = count,
+                     .records_checksum = Checksum(records, store)};
   header.checksum = Checksum(BytesBehindChecksum(header), store);
   return header;
+}
+
+bool FrameIsWhole(const FrameHeader& header, std::string_view records, StoreId store) {
+  return header.bytes == sizeof header + records.size() &&
+         header.records_checksum == Checksum(records, store);
 }
 
 std::optional<FrameHeader> ParseFrameHeader(std::string_view bytes, StoreId store) {

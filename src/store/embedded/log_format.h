@@ -41,7 +41,8 @@ struct FrameHeader {
   std::uint64_t first_id;  // of its first record
   std::uint64_t bytes;     // of the whole frame
   std::uint32_t count;     // of its records, at least 1
-  std::uint32_t zeros;
+  std::uint32_t
+      records_checksum;  // of all that follows; torn old and new sectors must not pass for a frame
 };
 static_assert(sizeof(FrameHeader) == 32);
 inline constexpr std::uint32_t kFrameMagic = 0x454D5246;  // "FRME"
@@ -89,24 +90,25 @@ struct RecordView {
   [[nodiscard]] Item ToItem() const;
 };
 
-/// Bytes a record of this insertion takes.
-[[nodiscard]] std::uint64_t RecordBytes(const Insertion& insertion);
-
 /// Appends the record of one new item.
 void AppendRecord(std::string& buffer, const Insertion& insertion, WallTime saved_at,
                   StoreId store);
 
-/// The record at the start of `bytes`; nothing if it is cut off or its checksum is wrong.
-[[nodiscard]] std::optional<RecordView> ParseRecord(std::string_view bytes, StoreId store);
+/// The record at the start of `bytes`; kCorrupt if it is cut off or its checksum is wrong, kBusy if this process cannot
+/// know any more scopes.
+[[nodiscard]] Result<RecordView> ParseRecord(std::string_view bytes, StoreId store);
 
 [[nodiscard]] SegmentHeader MakeSegmentHeader(StoreId store, ItemId first);
 /// Nothing if the header is damaged, of another version or of another store.
 [[nodiscard]] std::optional<SegmentHeader> ParseSegmentHeader(std::string_view bytes,
                                                               StoreId store);
 
+/// The header of a frame of `count` records.
 [[nodiscard]] FrameHeader MakeFrameHeader(StoreId store, ItemId first, std::uint32_t count,
-                                          std::uint64_t bytes);
+                                          std::string_view records);
 [[nodiscard]] std::optional<FrameHeader> ParseFrameHeader(std::string_view bytes, StoreId store);
+/// Whether what follows the header is what it was made for.
+[[nodiscard]] bool FrameIsWhole(const FrameHeader& header, std::string_view records, StoreId store);
 
 /// The offset table and the trailer that seal a segment.
 [[nodiscard]] std::string MakeSeal(StoreId store, ItemId first, std::uint64_t frames_end,

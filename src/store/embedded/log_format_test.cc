@@ -15,7 +15,6 @@ std::string RecordOf(std::string_view content, Scope scope = {}) {
   insertion.id = ItemId{7};
   std::string bytes;
   AppendRecord(bytes, insertion, WallTime(std::chrono::seconds(1'800'000'000)), kStore);
-  EXPECT_EQ(bytes.size(), RecordBytes(insertion));
   return bytes;
 }
 
@@ -80,7 +79,7 @@ TEST(LogFormat, NothingOfAnotherStoreIsAccepted) {
     return std::string_view(reinterpret_cast<const char*>(&header), sizeof header);
   };
   const SegmentHeader segment = MakeSegmentHeader(kStore, ItemId{1});
-  const FrameHeader frame = MakeFrameHeader(kStore, ItemId{1}, 1, 200);
+  const FrameHeader frame = MakeFrameHeader(kStore, ItemId{1}, 1, "records");
   const std::string seal = MakeSeal(kStore, ItemId{1}, 640, "1234");
   EXPECT_TRUE(ParseSegmentHeader(view(segment), kStore));
   EXPECT_TRUE(ParseFrameHeader(view(frame), kStore));
@@ -89,6 +88,13 @@ TEST(LogFormat, NothingOfAnotherStoreIsAccepted) {
   EXPECT_FALSE(ParseSegmentHeader(view(segment), kOtherStore));
   EXPECT_FALSE(ParseFrameHeader(view(frame), kOtherStore));
   EXPECT_FALSE(ParseTrailer(seal, kOtherStore));
+}
+
+TEST(LogFormat, AFrameKnowsItsRecords) {
+  const FrameHeader header = MakeFrameHeader(kStore, ItemId{1}, 1, "records");
+  EXPECT_TRUE(FrameIsWhole(header, "records", kStore));
+  EXPECT_FALSE(FrameIsWhole(header, "Records", kStore));
+  EXPECT_FALSE(FrameIsWhole(header, "record", kStore));
 }
 
 TEST(LogFormat, ASealKnowsItsOffsetTable) {

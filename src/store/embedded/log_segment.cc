@@ -22,8 +22,8 @@ namespace {
 constexpr std::size_t kWrittenAheadBytes = 1 << 20;
 constexpr std::size_t kSmallFrameBytes = kWrittenAheadBytes / 4;
 
-// Offsets are looked up for at most this many records at a time.
-constexpr std::uint64_t kOffsetsAtOnce = 4097;
+// At most this many records are read at a time.
+constexpr std::uint64_t kRecordsAtOnce = 4096;
 
 template <typename Header>
 std::string_view BytesOf(const Header& header) {
@@ -66,14 +66,19 @@ Result<std::unique_ptr<LogSegment>> LogSegment::Open(Place place, ItemId first, 
 
   const Result<bool> header = segment->CheckHeader();
   if (!header) return std::unexpected(header.error());
-  if (!*header) return Create(segment->place_, first);
-  const Result<bool> sealed = segment->ReadTrailer();
+  const Result<bool> sealed = segment->ReadTrailer(position);
   if (!sealed) return std::unexpected(sealed.error());
-  if (*sealed) return segment;
-  if (position != Position::kLast)
-    return segment->Corrupt(*size, "its trailer cannot be read; restore this file from a copy");
-  if (auto recovered = segment->RecoverFrames(); !recovered)
-    return std::unexpected(recovered.error());
+  if (position == Position::kEarlier) {
+    if (*header && *sealed) return segment;
+    return segment->Corrupt(*size, "it is not sealed; restore this file from a copy");
+  }
+  if (!*header) return Create(segment->place_, first);
+  if (!*sealed) {
+    if (auto recovered = segment->RecoverFrames(); !recovered)
+      return std::unexpected(recovered.error());
+  }
+  // What a process wrote that was killed before it synced may be in memory only; from here on it counts as saved.
+  if (auto synced = segment->file_->Sync(); !synced) return std::unexpected(synced.error());
   return segment;
 }
 
@@ -96,12 +101,19 @@ Result<bool> LogSegment::CheckHeader() const {
                  "from a copy");
 }
 
-Result<bool> LogSegment::ReadTrailer() {
+Result<bool> LogSegment::ReadTrailer(Position position) {
   const std::uint64_t size = std::min(written_end_, sizeof(SegmentTrailer));
   const Result<std::string> tail = ReadBytes(written_end_ - size, size);
   if (!tail) return std::unexpected(tail.error());
   const auto trailer = log_format::ParseTrailer(*tail, place_.store);
   if (!trailer || trailer->first_id != first_.value) return false;
+  if (position == Position::kLast) {  // power may have failed while it was sealed
+    const std::uint64_t table_bytes = trailer->count * sizeof(std::uint32_t);
+    if (trailer->frames_end + table_bytes + sizeof *trailer != written_end_) return false;
+    const Result<std::string> table = ReadBytes(trailer->frames_end, table_bytes);
+    if (!table) return std::unexpected(table.error());
+    if (!log_format::TableIsIntact(*trailer, *table)) return false;
+  }
   const WriterLock lock(mutex_);
   sealed_ = true;
   count_ = trailer->count;
@@ -135,18 +147,17 @@ Result<void> LogSegment::RecoverFrames() {
     offsets_ = std::move(found);
   }
   if (written_end_ == reader.offset()) return {};
-  if (auto cut = file_->Truncate(reader.offset()); !cut) return cut;
   written_end_ = reader.offset();
-  return file_->Sync();
+  return file_->Truncate(reader.offset());
 }
 
 Result<void> LogSegment::Append(std::string& frame, std::span<const std::uint32_t> offsets) {
   ITEMGATE_CHECK(!offsets.empty());
   const std::uint64_t start = bytes();
   const std::uint64_t end = start + frame.size();
-  const FrameHeader header =
-      log_format::MakeFrameHeader(place_.store, ItemId{last().value + 1},
-                                  static_cast<std::uint32_t>(offsets.size()), frame.size());
+  const FrameHeader header = log_format::MakeFrameHeader(
+      place_.store, ItemId{last().value + 1}, static_cast<std::uint32_t>(offsets.size()),
+      std::string_view(frame).substr(sizeof(FrameHeader)));
   std::memcpy(frame.data(), &header, sizeof header);
 
   const std::size_t frame_bytes = frame.size();
@@ -156,7 +167,12 @@ Result<void> LogSegment::Append(std::string& frame, std::span<const std::uint32_
     frame.resize(frame_bytes);
     written = file_->WriteAt(start, frame);
   }
-  if (!written) return written;
+  if (!written) {
+    // None of it may be taken for a commit later on.
+    written_end_ = start;
+    if (file_->Truncate(start) && file_->Sync()) return written;
+    return Fail(ErrorCode::kUnknown, written.error().message, written.error().where);
+  }
   written_end_ = std::max(written_end_, start + frame.size());
   if (auto synced = file_->Sync(); !synced)
     return Fail(ErrorCode::kUnknown, synced.error().message, synced.error().where);
@@ -179,9 +195,11 @@ Result<void> LogSegment::Seal() {
   }
   const std::string seal = log_format::MakeSeal(place_.store, first_, frames_end, table);
   if (auto written = file_->WriteAt(frames_end, seal); !written) return written;
-  if (auto cut = file_->Truncate(frames_end + seal.size()); !cut) return cut;
   written_end_ = frames_end + seal.size();
-  if (auto synced = file_->Sync(); !synced) return synced;
+  auto sealed = file_->Truncate(written_end_);
+  if (sealed) sealed = file_->Sync();
+  // Even a full disk counts as a broken one here: nobody knows whether the seal is on it.
+  if (!sealed) return Fail(ErrorCode::kIo, sealed.error().message, sealed.error().where);
 
   const WriterLock lock(mutex_);
   sealed_ = true;
@@ -227,7 +245,9 @@ Result<std::vector<std::uint64_t>> LogSegment::Offsets(ItemId from, PageLimits l
   {
     const ReaderLock lock(mutex_);
     ITEMGATE_CHECK(index < count_);
-    units.resize(std::min({count_ - index, limits.items_max + 1, kOffsetsAtOnce}));
+    const std::uint64_t records_max =
+        std::clamp<std::uint64_t>(limits.items_max, 1, kRecordsAtOnce);
+    units.resize(std::min(count_ - index, records_max + 1));
     sealed = sealed_;
     if (!sealed) std::copy_n(&offsets_[index], units.size(), units.data());
     if (index + units.size() == count_) end = frames_end_;
@@ -258,6 +278,8 @@ Result<void> LogSegment::Read(ItemId from, PageLimits limits, const Visitor& vis
     const std::string_view at = std::string_view(*bytes).substr((*offsets)[i] - start);
     const auto record = ParseRecord(at, place_.store);
     const std::uint64_t id = from.value + i;
+    if (!record && record.error().code != ErrorCode::kCorrupt)
+      return std::unexpected(record.error());
     if (!record || record->id.value != id)
       return Corrupt((*offsets)[i], "item " + std::to_string(id) + " cannot be read");
     if (!visit(*record)) return {};

@@ -47,7 +47,8 @@ class LogSegment {
   /// is on the disk; after any other error the segment is as before.
   [[nodiscard]] Result<void> Append(std::string& frame, std::span<const std::uint32_t> offsets);
 
-  /// Writes the offset table and makes the segment immutable. On failure it stays as it was.
+  /// Writes the offset table and makes the segment immutable. After kStorageFull it is as before; after any other error
+  /// nobody knows what is on the disk.
   [[nodiscard]] Result<void> Seal();
 
   /// Cuts off the space that was written beforehand, so that the next Open has nothing to search.
@@ -71,7 +72,7 @@ class LogSegment {
   /// False if the segment was never begun: it has no header, and nothing else.
   [[nodiscard]] Result<bool> CheckHeader() const;
   /// False if the segment is not sealed.
-  [[nodiscard]] Result<bool> ReadTrailer();
+  [[nodiscard]] Result<bool> ReadTrailer(Position position);
   [[nodiscard]] Result<void> RecoverFrames();
   [[nodiscard]] Result<std::string> ReadBytes(std::uint64_t offset, std::uint64_t size) const;
   /// Where the records from `from` on begin, as many as the limits allow but at least one, and at the end where the

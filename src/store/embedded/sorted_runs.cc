@@ -89,8 +89,12 @@ class SortedRuns::Impl {
     if (auto made = files_.CreateDirectories(directory_); !made) return made;
     if (auto removed = RemoveEmptyLogs(); !removed) return removed;
     rocksdb::DB* database = nullptr;
-    if (const auto status = rocksdb::DB::Open(options_, directory_, &database); !status.ok())
-      return std::unexpected(ErrorOf(status));
+    if (const auto status = rocksdb::DB::Open(options_, directory_, &database); !status.ok()) {
+      Error error = ErrorOf(status);
+      if (error.code == ErrorCode::kCorrupt)
+        error.message += "; remove " + directory_ + ", and it is built again from the log";
+      return std::unexpected(std::move(error));
+    }
     database_.reset(database);
     std::string value;
     const auto status = database_->Get(rocksdb::ReadOptions(), kCompleteThrough, &value);
@@ -101,6 +105,8 @@ class SortedRuns::Impl {
   }
 
   Result<void> AddRun(std::span<Entry> entries, ItemId through) {
+    // After an error RocksDB takes nothing until it is told that things may have changed.
+    static_cast<void>(database_->Resume());
     std::ranges::sort(entries, DiskKeyLess);
     const std::string path = directory_ + "/run.new";
     if (const auto status = WriteRun(path, entries, through); !status.ok())

@@ -115,7 +115,8 @@ class MemoryStore final : public ItemStore {
     std::vector<Item> page;
     std::size_t bytes = 0;
     const ReaderLock lock(mutex_);
-    for (std::uint64_t id = after.value + 1; id <= records_.size(); ++id) {
+    for (std::uint64_t id = after.value; id < records_.size();) {
+      ++id;
       bytes += records_[id].content_length;
       if (!page.empty() && (page.size() >= limits.items_max || bytes > limits.content_bytes_max))
         break;
