@@ -8,8 +8,6 @@
 namespace itemgate::cli {
 namespace {
 
-constexpr std::size_t kItemLimitMax = std::size_t{2} << 30;
-
 /// The help shows a validator's description behind the type; ours say it in words.
 CLI::Validator WithoutDescription(CLI::Validator validator) {
   validator.description("");
@@ -58,9 +56,9 @@ void AddScopeOptions(CLI::App& command, Context& context) {
 void AddItemLimitOption(CLI::App& command, Context& context) {
   command
       .add_option("--item-limit", context.options().item_bytes_max,
-                  "The largest content accepted, at most 2GiB; 16MiB if not given")
+                  "The largest content accepted, at most 1GiB; 16MiB if not given")
       ->transform(WithoutDescription(CLI::AsSizeValue(false)))
-      ->check(WithoutDescription(CLI::Range(std::size_t{1}, kItemLimitMax)))
+      ->check(WithoutDescription(CLI::Range(std::size_t{1}, kContentBytesLimit)))
       ->type_name("SIZE");
 }
 

@@ -9,6 +9,7 @@ namespace itemgate {
 namespace {
 
 constexpr std::string_view kIdentityName = "IDENTITY";
+constexpr std::string_view kClosedName = "CLOSED";
 constexpr std::string_view kFirstLine = "itemgate embedded store\nformat ";
 
 std::string IdentityText(std::uint64_t store_id) {
@@ -35,7 +36,27 @@ std::optional<Identity> ParseIdentity(std::string_view text) {
   return identity;
 }
 
+Result<ItemId> ReadClosed(FileSystem& files, const std::string& directory) {
+  const std::string path = directory + "/" + std::string(kClosedName);
+  const Result<std::string> text = ReadWholeFile(files, path);
+  if (!text && text.error().code == ErrorCode::kNotFound) return ItemId{};
+  if (!text) return std::unexpected(text.error());
+  ItemId last;
+  const char* const end = text->data() + text->size();
+  const auto parsed = std::from_chars(text->data(), end, last.value);
+  if (parsed.ec != std::errc() || std::string_view(parsed.ptr, end) != "\n")
+    return Fail(ErrorCode::kCorrupt,
+                path + " is damaged; if you know that the log is whole, remove this file");
+  return last;
+}
+
 }  // namespace
+
+void DataDirectory::RecordClosed(FileSystem& files, ItemId last) {
+  if (last == closed_with_) return;
+  if (ReplaceFile(files, path_, std::string(kClosedName), std::to_string(last.value) + "\n"))
+    closed_with_ = last;
+}
 
 Result<DataDirectory> DataDirectory::Open(FileSystem& files, std::string path, IfAbsent if_absent,
                                           std::uint64_t new_id) {
@@ -75,6 +96,9 @@ Result<DataDirectory> DataDirectory::Open(FileSystem& files, std::string path, I
                     ", this program reads format " + std::to_string(log_format::kVersion) +
                     "; use the release that wrote it");
   directory.store_ = log_format::StoreId{identity->store_id};
+  const Result<ItemId> closed = ReadClosed(files, directory.path_);
+  if (!closed) return std::unexpected(closed.error());
+  directory.closed_with_ = *closed;
   for (const std::string& made : {directory.log(), directory.index()}) {
     if (auto created = files.CreateDirectories(made); !created)
       return std::unexpected(created.error());

@@ -13,6 +13,7 @@ namespace itemgate {
 ///
 ///   LOCK      held while a process has the store open
 ///   IDENTITY  text: the format version and the store's id
+///   CLOSED    text: the last id when the store was last closed in order; absent before that
 ///   log/      the item log
 ///   index/    the key index, which can be rebuilt from the log
 class DataDirectory {
@@ -26,6 +27,11 @@ class DataDirectory {
                                                   IfAbsent if_absent, std::uint64_t new_id);
 
   [[nodiscard]] log_format::StoreId store() const { return store_; }
+  /// The log must reach at least to this id: it did when the store was last closed in order.
+  [[nodiscard]] ItemId closed_with() const { return closed_with_; }
+  /// Records the last id of a log that is complete on the disk. That it fails only leaves less to check against.
+  void RecordClosed(FileSystem& files, ItemId last);
+
   [[nodiscard]] std::string log() const { return path_ + "/log"; }
   [[nodiscard]] std::string index() const { return path_ + "/index"; }
 
@@ -36,6 +42,7 @@ class DataDirectory {
   std::string path_;
   std::unique_ptr<FileLock> lock_;
   log_format::StoreId store_{};
+  ItemId closed_with_;
 };
 
 }  // namespace itemgate

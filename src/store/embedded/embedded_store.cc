@@ -27,8 +27,14 @@ class EmbeddedStoreImpl final : public EmbeddedStore {
 
   ~EmbeddedStoreImpl() override {
     log_->Close();
+    if (!broken()) directory_.RecordClosed(parts_.files, log_->last());
     // What does not get into a run now is read from the log at the next start.
     static_cast<void>(index_->Flush());
+  }
+
+  [[nodiscard]] bool broken() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return broken_.has_value();
   }
 
   /// Reads the keys of the items that the index does not know yet.
@@ -51,7 +57,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore {
 
   // Constant after construction; log and index synchronise themselves.
   const Parts parts_;
-  const DataDirectory directory_;
+  DataDirectory directory_;
   const std::unique_ptr<ItemLog> log_;
   const std::unique_ptr<KeyIndex> index_;
 
@@ -236,6 +242,7 @@ Result<std::unique_ptr<EmbeddedStore>> EmbeddedStore::Open(Parts parts, Options 
   auto log = ItemLog::Open({.files = parts.files,
                             .directory = directory->log(),
                             .store = directory->store(),
+                            .known_last = directory->closed_with(),
                             .segment_bytes = options.segment_bytes});
   if (!log) return std::unexpected(log.error());
   auto index = KeyIndex::Open({.files = parts.files,

@@ -118,6 +118,25 @@ TEST(EmbeddedStore, RefusesALogThatEndsBeforeItsIndex) {
   EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
 }
 
+TEST(EmbeddedStore, RefusesALogThatLostItsEndAfterACleanClose) {
+  SmallStore small;
+  for (std::uint64_t i = 1; i <= 5; ++i) InsertOne(small.store(), ContentOf(i));
+  small.Stop();
+  std::string& segment = small.files_.Bytes("data/log/00000000000000000001.log");
+  const std::string whole = segment;
+  for (const std::string& damaged :
+       {std::string(), whole.substr(0, whole.size() - 8), std::string(whole.size(), '\0'),
+        std::string(whole).replace(whole.find("content 5"), 1, "X")}) {
+    segment = damaged;
+    const auto opened = small.Open();
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
+    EXPECT_EQ(segment, damaged);
+  }
+  segment = whole;
+  EXPECT_TRUE(small.Open());
+}
+
 TEST(EmbeddedStore, RefusesAnotherFormatAndADamagedIdentity) {
   SmallStore small;
   InsertOne(small.store(), "a");

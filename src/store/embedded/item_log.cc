@@ -61,10 +61,16 @@ Result<void> ItemLog::OpenSegments() {
     }
     const auto position =
         first == firsts.back() ? LogSegment::Position::kLast : LogSegment::Position::kEarlier;
-    auto segment = LogSegment::Open(PlaceOf(first), first, position);
+    auto segment = LogSegment::Open(PlaceOf(first), first, position, options_.known_last);
     if (!segment) return std::unexpected(segment.error());
     expected = ItemId{(*segment)->last().value + 1};
     segments.push_back(std::move(*segment));
+  }
+  if (expected <= options_.known_last) {
+    return Fail(ErrorCode::kCorrupt,
+                "the item log is incomplete: items from " + std::to_string(expected.value) +
+                    " to " + std::to_string(options_.known_last.value) + " are missing in " +
+                    options_.directory + "; restore the missing file from a copy");
   }
   const MutexLock lock(mutex_);
   segments_ = std::move(segments);

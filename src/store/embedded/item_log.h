@@ -24,6 +24,7 @@ class ItemLog {
     FileSystem& files;  // must outlive the log
     std::string directory;
     log_format::StoreId store;
+    ItemId known_last;  // the log is known to have reached this far
     std::uint64_t segment_bytes =
         256 << 20;  // a segment is sealed when its next frame would exceed this
   };

@@ -50,8 +50,8 @@ class KeyIndex {
   /// Takes back what was added since the last call of SettleAdded.
   void Remove(const ContentKey& key);
 
-  /// What was added stays: all items up to `through` are durable. If that fills the table, freezes it for the background, and lends a hand when the background
-  /// is too far behind.
+  /// What was added stays: all items up to `through` are durable. A table that is full then is frozen for the
+  /// background; the caller builds a run itself when the background is too far behind.
   void SettleAdded(ItemId through);
 
   /// Turns all that is in memory into runs, unless it is so little that it is read from the log's tail as quickly.

@@ -56,7 +56,8 @@ Result<std::unique_ptr<LogSegment>> LogSegment::Create(Place place, ItemId first
   return segment;
 }
 
-Result<std::unique_ptr<LogSegment>> LogSegment::Open(Place place, ItemId first, Position position) {
+Result<std::unique_ptr<LogSegment>> LogSegment::Open(Place place, ItemId first, Position position,
+                                                     ItemId known_last) {
   auto file = place.files.Open(place.path, OpenMode::kReadWrite);
   if (!file) return std::unexpected(file.error());
   std::unique_ptr<LogSegment> segment(new LogSegment(std::move(place), std::move(*file), first));
@@ -72,9 +73,11 @@ Result<std::unique_ptr<LogSegment>> LogSegment::Open(Place place, ItemId first, 
     if (*header && *sealed) return segment;
     return segment->Corrupt(*size, "it is not sealed; restore this file from a copy");
   }
+  if (!*header && first <= known_last)
+    return segment->Corrupt(0, "its header is missing; restore this file from a copy");
   if (!*header) return Create(segment->place_, first);
   if (!*sealed) {
-    if (auto recovered = segment->RecoverFrames(); !recovered)
+    if (auto recovered = segment->RecoverFrames(known_last); !recovered)
       return std::unexpected(recovered.error());
   }
   // What a process wrote that was killed before it synced may be in memory only; from here on it counts as saved.
@@ -121,7 +124,7 @@ Result<bool> LogSegment::ReadTrailer(Position position) {
   return true;
 }
 
-Result<void> LogSegment::RecoverFrames() {
+Result<void> LogSegment::RecoverFrames(ItemId known_last) {
   std::vector<std::uint32_t> found;
   FrameReader reader(*file_, place_.store, first_);
   for (;;) {
@@ -135,9 +138,9 @@ Result<void> LogSegment::RecoverFrames() {
   // nobody was told of; a whole frame behind a damaged place means that acknowledged items were damaged.
   const Result<bool> more = reader.AnyFrameBehind();
   if (!more) return std::unexpected(more.error());
-  if (*more) {
+  if (*more || reader.next_id() <= known_last) {
     return Corrupt(reader.offset(), "items from " + std::to_string(reader.next_id().value) +
-                                        " on cannot be read, but there are whole ones behind them; "
+                                        " on cannot be read, though they were saved; "
                                         "restore this file from a copy");
   }
   {

@@ -38,9 +38,11 @@ class LogSegment {
 
   /// Opens a sealed segment, or the last one of a log: of that, reads the frames and cuts off what a crash left behind
   /// the last whole one. Fails with kCorrupt, and leaves the file as it is, if it is not what an undisturbed store or a
-  /// crash leaves: above all if whole frames lie behind a damaged place, for then acknowledged items would be lost.
+  /// crash leaves: whole frames behind a damaged place, or a last segment that ends before the item `known_last`; for
+  /// then acknowledged items would be lost.
   [[nodiscard]] static Result<std::unique_ptr<LogSegment>> Open(Place place, ItemId first,
-                                                                Position position);
+                                                                Position position,
+                                                                ItemId known_last);
 
   /// Appends one frame and makes it durable. `frame` holds room for the FrameHeader, which is filled in, and then the
   /// next records in id order, each at its offset in `frame`; it may come back longer. After kUnknown nobody knows what
@@ -73,7 +75,7 @@ class LogSegment {
   [[nodiscard]] Result<bool> CheckHeader() const;
   /// False if the segment is not sealed.
   [[nodiscard]] Result<bool> ReadTrailer(Position position);
-  [[nodiscard]] Result<void> RecoverFrames();
+  [[nodiscard]] Result<void> RecoverFrames(ItemId known_last);
   [[nodiscard]] Result<std::string> ReadBytes(std::uint64_t offset, std::uint64_t size) const;
   /// Where the records from `from` on begin, as many as the limits allow but at least one, and at the end where the
   /// last of them ends at the latest.
