@@ -54,6 +54,7 @@ ExitStatus StatusOf(ErrorCode code) {
 ExitStatus StatusOfOpening(ErrorCode code) {
   if (code == ErrorCode::kBusy) return ExitStatus::kBusy;
   if (code == ErrorCode::kNotFound) return ExitStatus::kNotFound;
+  if (code == ErrorCode::kStorageFull) return ExitStatus::kInputOutput;
   return ExitStatus::kStore;
 }
 

@@ -71,7 +71,14 @@ void AddGetCommand(CLI::App& root, Context& context) {
                    "  itemgate get 17 --output photo.jpg\n"
                    "  itemgate get 17 18 --json\n"},
       [&context, settings] { return RunGet(context, *settings); });
-  command.add_option("ID", settings->ids, "Of the items")->required()->type_name("");
+  command.add_option("ID", settings->ids, "Of the items")
+      ->required()
+      ->check(CLI::Validator(
+          [](const std::string& id) {
+            return id.starts_with('-') ? "an id is a positive number, not " + id : std::string();
+          },
+          ""))
+      ->type_name("");
   command
       .add_option("-o,--output", settings->output,
                   "Write to a file; it appears when it is complete")

@@ -37,7 +37,8 @@ LogSegment::LogSegment(Place place, std::unique_ptr<File> file, ItemId first)
 
 std::unexpected<Error> LogSegment::Corrupt(std::uint64_t offset, std::string_view what) const {
   return Fail(ErrorCode::kCorrupt, "the item log is damaged: " + std::string(what) + " (" +
-                                       place_.path + ", byte " + std::to_string(offset) + ")");
+                                       place_.path + ", byte " + std::to_string(offset) +
+                                       "); restore this file from a copy");
 }
 
 Result<std::unique_ptr<LogSegment>> LogSegment::Create(Place place, ItemId first) {
@@ -71,10 +72,9 @@ Result<std::unique_ptr<LogSegment>> LogSegment::Open(Place place, ItemId first, 
   if (!sealed) return std::unexpected(sealed.error());
   if (position == Position::kEarlier) {
     if (*header && *sealed) return segment;
-    return segment->Corrupt(*size, "it is not sealed; restore this file from a copy");
+    return segment->Corrupt(*size, "it is not sealed");
   }
-  if (!*header && first <= known_last)
-    return segment->Corrupt(0, "its header is missing; restore this file from a copy");
+  if (!*header && first <= known_last) return segment->Corrupt(0, "its header is missing");
   if (!*header) return Create(segment->place_, first);
   if (!*sealed) {
     if (auto recovered = segment->RecoverFrames(known_last); !recovered)
@@ -99,9 +99,7 @@ Result<bool> LogSegment::CheckHeader() const {
     const Result<bool> any_frame = reader.AnyFrameBehind();
     if (!any_frame || !*any_frame) return any_frame;
   }
-  return Corrupt(0,
-                 "not a segment of this store, or its header was overwritten; restore this file "
-                 "from a copy");
+  return Corrupt(0, "not a segment of this store, or its header was overwritten");
 }
 
 Result<bool> LogSegment::ReadTrailer(Position position) {
@@ -140,8 +138,7 @@ Result<void> LogSegment::RecoverFrames(ItemId known_last) {
   if (!more) return std::unexpected(more.error());
   if (*more || reader.next_id() <= known_last) {
     return Corrupt(reader.offset(), "items from " + std::to_string(reader.next_id().value) +
-                                        " on cannot be read, though they were saved; "
-                                        "restore this file from a copy");
+                                        " on cannot be read, though they were saved");
   }
   {
     const WriterLock lock(mutex_);
