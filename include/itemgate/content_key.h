@@ -24,14 +24,17 @@ struct Digest {
   friend auto operator<=>(const Digest&, const Digest&) = default;
 };
 
-/// The permanent identity of a content: its scope, the SHA-256 of the content (of its canonical form in a `+json`
-/// scope) and the length of what was digested. Equal keys mean equal contents.
+/// The permanent identity of a content: its scope and the SHA-256 of the content (of its canonical form in a `+json`
+/// scope). Equal keys mean equal contents.
 struct ContentKey {
   Digest digest;
-  std::uint32_t length = 0;  // bytes
+  std::uint32_t length =
+      0;  // bytes of what was digested; 0 if only the digest is known. No part of the identity
   Scope scope;
 
-  friend bool operator==(const ContentKey&, const ContentKey&) = default;
+  friend bool operator==(const ContentKey& left, const ContentKey& right) {
+    return left.digest == right.digest && left.scope == right.scope;
+  }
 };
 static_assert(sizeof(ContentKey) == 40, "the tables hold millions of these");
 

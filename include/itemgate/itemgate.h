@@ -20,6 +20,10 @@ struct OpenOptions {
   /// An outside system that each item must reach, or null. Must outlive the opened service.
   ItemBackend* backend = nullptr;
 
+  /// Called after saves that made items, from any thread, often for several at once. Must be quick, must not call the
+  /// service, and must outlive it.
+  std::function<void()> on_saved;
+
   ServiceOptions service;
 };
 

@@ -19,6 +19,7 @@
 
 namespace itemgate {
 
+class Clock;
 class Executor;
 
 /// What becomes of a content that is being saved already when a call brings it.
@@ -32,6 +33,7 @@ struct SaveOptions {
   Scope scope;
   std::string_view media_type;  // kept with the item; at most kMediaTypeBytesMax bytes
   IfInFlight if_in_flight = IfInFlight::kJoin;
+  std::string_view sender;  // who asks, for InFlightSaves; kept while the save is in flight
 
   /// How long to wait; after it, what has no answer yet is answered kInProgress, and its save goes on. Nothing: until
   /// the answer is known, which spares a copy of the contents in the blocking calls.
@@ -56,9 +58,19 @@ struct ServiceOptions {
 struct ServiceParts {
   ItemStore& store;
   ItemBackend* backend;
-  Executor& executor;   // deadlines and the backend's continuations
-  Executor& committer;  // runs store insertions that no caller runs itself
-  std::uint64_t seed;   // of the in-process tables' hash
+  const Clock& clock;
+  Executor& executor;              // deadlines and the backend's continuations
+  Executor& committer;             // runs store insertions that no caller runs itself
+  std::uint64_t seed;              // of the in-process tables' hash
+  std::function<void()> on_saved;  // see OpenOptions; may be empty
+};
+
+/// A content that is being saved now.
+struct InFlightSave {
+  ContentKey key;
+  WallTime since;
+  std::string sender;       // who brought it first, as SaveOptions::sender said
+  std::size_t waiters = 0;  // calls that joined it
 };
 
 struct ServiceStatistics {
@@ -100,10 +112,23 @@ class ItemIntegrationService {
                                                   const SaveOptions& options = {});
 
   /// The same without waiting: returns at once and calls `done` exactly once, from any thread, perhaps before
-  /// returning. The save does not depend on anybody waiting for it.
-  void SaveItemAsync(std::string content, const SaveOptions& options, SaveDone done);
+  /// returning. The save does not depend on anybody waiting for it. A known duplicate is answered before returning, and
+  /// its content is not copied.
+  void SaveItemAsync(std::string_view content, const SaveOptions& options, SaveDone done);
   void SaveItemsAsync(std::vector<std::string> contents, const SaveOptions& options,
                       SaveAllDone done);
+
+  /// Waits for whoever is saving the content of that key, without offering the content: `done` is called as by
+  /// SaveItemAsync, with kDuplicate if the item is saved, kInProgress after `wait_max` (zero: tells how it stands),
+  /// otherwise the error of the save; kNotFound if no item has the key and nobody is saving it. May block on the disk.
+  void AwaitSaveAsync(const ContentKey& key, std::chrono::nanoseconds wait_max, SaveDone done);
+
+  /// For each key the id of its saved item, or nothing. A digest and a scope are enough of a key.
+  [[nodiscard]] Result<std::vector<std::optional<ItemId>>> FindIds(
+      std::span<const ContentKey> keys);
+
+  /// What is being saved now, the oldest first; at most `saves_max`.
+  [[nodiscard]] std::vector<InFlightSave> InFlightSaves(std::size_t saves_max) const;
 
   /// The saved items with that content: one, or none.
   [[nodiscard]] Result<std::vector<Item>> FindItemsWithContent(std::string_view content,

@@ -35,9 +35,11 @@ class LocalItemgate final : public Itemgate {
     }
     service_ = std::make_unique<ItemIntegrationService>(ServiceParts{.store = *store_,
                                                                      .backend = options.backend,
+                                                                     .clock = clock_,
                                                                      .executor = executor_,
                                                                      .committer = committer_,
-                                                                     .seed = seed_},
+                                                                     .seed = seed_,
+                                                                     .on_saved = options.on_saved},
                                                         options.service);
     return {};
   }

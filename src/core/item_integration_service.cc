@@ -42,18 +42,25 @@ class ItemIntegrationService::Impl final : public SaveCall::Host {
   SaveResult SaveOne(std::string_view content, const SaveOptions& options);
   std::vector<SaveResult> SaveAll(std::span<const std::string_view> contents,
                                   const SaveOptions& options);
+  void SaveOneDetached(std::string_view content, const SaveOptions& options, SaveDone done);
   void SaveDetached(DetachedCall::Given given, const SaveOptions& options);
+  void AwaitSave(const ContentKey& key, std::chrono::nanoseconds wait_max, SaveDone done);
 
   Result<std::vector<Item>> FindItemsWithContent(std::string_view content, Scope scope);
+  std::vector<InFlightSave> InFlightSaves(std::size_t saves_max) const;
   ItemStore& store() { return parts_.store; }
   ServiceStatistics Statistics() const;
 
  private:
-  void Start(SaveCall& call, const SaveOptions& options);
+  void Start(SaveCall& call, const SaveOptions& options, const ContentKey* known_key = nullptr);
+  void Submit(const std::shared_ptr<DetachedCall>& call, const SaveOptions& options);
+  void StartTimer(const std::shared_ptr<DetachedCall>& call, std::chrono::nanoseconds wait_max);
   [[nodiscard]] Result<void> TakeRoom(std::size_t saving_count);
   void Admit(Saving& saving, const SaveOptions& options);
+  void Enter(Saving& saving, const SaveOptions& options);
   [[nodiscard]] Result<ContentKey> Examine(const Insertion& insertion, Scope scope) const;
-  [[nodiscard]] bool AnswerFromNearCache(Saving& saving);
+  [[nodiscard]] std::optional<SaveResult> AnswerOfNearCache(const ContentKey& key);
+  [[nodiscard]] SaveResult AnswerOfStore(const ContentKey& key);
   void WaitFor(WaitingCall& call, const SaveOptions& options);
   void StopWaiting(DetachedCall& call);
 
@@ -61,6 +68,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host {
   Detached SaveThroughBackend(Saving& saving);
   void Settle(Saving& saving, const Result<void>& saved);
   void Answer(Saving& saving, SaveResult result);
+  void Count(Outcome outcome);
 
   void CallCommitted(SaveCall& call, const Result<void>& result) override;
   void CallEnded(std::size_t saving_count) override;
@@ -95,6 +103,7 @@ SaveResult ItemIntegrationService::Impl::SaveOne(std::string_view content,
   Saving saving;
   saving.insertion.content = content;
   saving.insertion.media_type = options.media_type;
+  saving.sender = options.sender;
   WaitingCall call(*this, {&saving, 1});
   WaitFor(call, options);
   return std::move(saving.result);
@@ -106,6 +115,7 @@ std::vector<SaveResult> ItemIntegrationService::Impl::SaveAll(
   for (std::size_t i = 0; i < contents.size(); ++i) {
     savings[i].insertion.content = contents[i];
     savings[i].insertion.media_type = options.media_type;
+    savings[i].sender = options.sender;
   }
   WaitingCall call(*this, {savings.get(), contents.size()});
   WaitFor(call, options);
@@ -126,27 +136,95 @@ void ItemIntegrationService::Impl::WaitFor(WaitingCall& call, const SaveOptions&
   call.Wait(bell);
 }
 
+void ItemIntegrationService::Impl::SaveOneDetached(std::string_view content,
+                                                   const SaveOptions& options, SaveDone done) {
+  const Result<ContentKey> key =
+      Examine({.content = content, .media_type = options.media_type}, options.scope);
+  std::optional<SaveResult> known =
+      key ? AnswerOfNearCache(*key) : std::optional(Refused(key.error()));
+  if (known) {
+    Count(known->outcome);
+    return done(std::move(*known));
+  }
+  const auto call = DetachedCall::Create(
+      *this, {.contents = std::vector<std::string>(1, std::string(content)),
+              .media_type = std::string(options.media_type),
+              .sender = std::string(options.sender),
+              .done = [done = std::move(done)](std::vector<SaveResult> results) mutable {
+                done(std::move(results.front()));
+              }});
+  Start(*call, options, &*key);
+  Submit(call, options);
+}
+
 void ItemIntegrationService::Impl::SaveDetached(DetachedCall::Given given,
                                                 const SaveOptions& options) {
   const std::shared_ptr<DetachedCall> call = DetachedCall::Create(*this, std::move(given));
   Start(*call, options);
-  if (options.wait_max) {
-    holds_.fetch_add(1);
-    call->StartTimer(parts_.executor, *options.wait_max, [this, call] {
-      StopWaiting(*call);
-      DropHold();
-    });
-  }
+  Submit(call, options);
+}
+
+void ItemIntegrationService::Impl::Submit(const std::shared_ptr<DetachedCall>& call,
+                                          const SaveOptions& options) {
+  if (options.wait_max) StartTimer(call, *options.wait_max);
   if (!call->insertions.empty()) group_commit_.Submit(*call);
   call->Release();
 }
 
-void ItemIntegrationService::Impl::Start(SaveCall& call, const SaveOptions& options) {
+void ItemIntegrationService::Impl::StartTimer(const std::shared_ptr<DetachedCall>& call,
+                                              std::chrono::nanoseconds wait_max) {
+  holds_.fetch_add(1);
+  call->StartTimer(parts_.executor, wait_max, [this, call] {
+    StopWaiting(*call);
+    DropHold();
+  });
+}
+
+void ItemIntegrationService::Impl::AwaitSave(const ContentKey& key,
+                                             std::chrono::nanoseconds wait_max, SaveDone done) {
+  if (auto known = AnswerOfNearCache(key)) return done(std::move(*known));
+  const auto call = DetachedCall::Create(
+      *this, {.contents = std::vector<std::string>(1),
+              .done = [done = std::move(done)](std::vector<SaveResult> results) mutable {
+                done(std::move(results.front()));
+              }});
+  Saving& saving = call->savings().front();
+  saving.key = key;
+  saving.only_waits = true;
+  saving.way = Saving::Way::kElsewhere;
+  if (const auto room = TakeRoom(1); !room) {
+    Answer(saving, Refused(room.error()));
+  } else if (!in_flight_table_.Join(saving)) {
+    Answer(saving, AnswerOfStore(key));  // a save that has ended is there
+  } else if (wait_max > std::chrono::nanoseconds::zero()) {
+    StartTimer(call, wait_max);
+  } else {
+    StopWaiting(*call);
+  }
+  call->Release();
+}
+
+SaveResult ItemIntegrationService::Impl::AnswerOfStore(const ContentKey& key) {
+  const auto found = parts_.store.Find({&key, 1});
+  if (!found) return Refused(found.error());
+  if (found->front()) return {.outcome = Outcome::kDuplicate, .id = *found->front()};
+  return Refused(Error(ErrorCode::kNotFound,
+                       "no item has this content, and nobody is saving it; send the content"));
+}
+
+void ItemIntegrationService::Impl::Start(SaveCall& call, const SaveOptions& options,
+                                         const ContentKey* known_key) {
   if (const auto room = TakeRoom(call.savings().size()); !room) {
     for (Saving& saving : call.savings()) Answer(saving, Refused(room.error()));
     return;
   }
-  for (Saving& saving : call.savings()) Admit(saving, options);
+  if (known_key != nullptr) {
+    Saving& only = call.savings().front();
+    only.key = only.insertion.key = *known_key;
+    Enter(only, options);
+  } else {
+    for (Saving& saving : call.savings()) Admit(saving, options);
+  }
   // Whoever commits the call has it in hand until all of its insertions are settled.
   if (!call.insertions.empty()) call.Retain();
 }
@@ -174,11 +252,15 @@ void ItemIntegrationService::Impl::Admit(Saving& saving, const SaveOptions& opti
   const Result<ContentKey> key = Examine(saving.insertion, options.scope);
   if (!key) return Answer(saving, Refused(key.error()));
   saving.key = saving.insertion.key = *key;
-  if (AnswerFromNearCache(saving)) return;
+  if (auto known = AnswerOfNearCache(*key)) return Answer(saving, std::move(*known));
+  Enter(saving, options);
+}
 
+void ItemIntegrationService::Impl::Enter(Saving& saving, const SaveOptions& options) {
   const auto if_taken = options.if_in_flight == IfInFlight::kJoin ? InFlightTable::IfTaken::kJoin
                                                                   : InFlightTable::IfTaken::kLeave;
   saving.way = Saving::Way::kElsewhere;
+  saving.since = parts_.clock.WallNow();
   switch (in_flight_table_.Enter(saving, if_taken)) {
     case InFlightTable::Entered::kTaken:
       saving.way = Saving::Way::kAnsweredAtOnce;
@@ -210,12 +292,11 @@ Result<ContentKey> ItemIntegrationService::Impl::Examine(const Insertion& insert
   return MakeContentKey(scope, insertion.content);
 }
 
-bool ItemIntegrationService::Impl::AnswerFromNearCache(Saving& saving) {
-  const auto id = near_cache_.Find(saving.key);
-  if (!id) return false;
+std::optional<SaveResult> ItemIntegrationService::Impl::AnswerOfNearCache(const ContentKey& key) {
+  const auto id = near_cache_.Find(key);
+  if (!id) return std::nullopt;
   near_cache_hits_.fetch_add(1, std::memory_order_relaxed);
-  Answer(saving, {.outcome = Outcome::kDuplicate, .id = *id});
-  return true;
+  return SaveResult{.outcome = Outcome::kDuplicate, .id = *id};
 }
 
 void ItemIntegrationService::Impl::CallCommitted(SaveCall& call, const Result<void>& result) {
@@ -227,9 +308,15 @@ void ItemIntegrationService::Impl::CallCommitted(SaveCall& call, const Result<vo
 
 void ItemIntegrationService::Impl::Settle(Saving& saving, const Result<void>& saved) {
   if (!saved) {
-    InFlightEntry* const next = in_flight_table_.PromoteNext(saving);
-    Answer(saving, Refused(saved.error()));
-    if (next != nullptr) SaveAgain(static_cast<Saving&>(*next));
+    const Error error = saved.error();  // ends with the saving
+    auto* next = static_cast<Saving*>(in_flight_table_.PromoteNext(saving));
+    Answer(saving, Refused(error));
+    while (next != nullptr && next->only_waits) {
+      Saving& waiting = *next;
+      next = static_cast<Saving*>(in_flight_table_.PromoteNext(waiting));
+      Answer(waiting, Refused(error));
+    }
+    if (next != nullptr) SaveAgain(*next);
     return;
   }
   const ItemId id = saving.insertion.id;
@@ -240,6 +327,7 @@ void ItemIntegrationService::Impl::Settle(Saving& saving, const Result<void>& sa
            {.outcome = Outcome::kDuplicate, .joined = true, .id = id});
   });
   const bool created = saving.insertion.created;
+  if (created && parts_.on_saved) parts_.on_saved();
   Answer(saving, {.outcome = created ? Outcome::kCreated : Outcome::kDuplicate, .id = id});
 }
 
@@ -284,10 +372,14 @@ Detached ItemIntegrationService::Impl::SaveThroughBackend(Saving& saving) {
 }
 
 void ItemIntegrationService::Impl::Answer(Saving& saving, SaveResult result) {
-  answers_[static_cast<std::size_t>(result.outcome)].fetch_add(1, std::memory_order_relaxed);
+  if (!saving.only_waits) Count(result.outcome);
   saving.result = std::move(result);
   saving.answered.store(true, std::memory_order_release);
   saving.call->Release();
+}
+
+void ItemIntegrationService::Impl::Count(Outcome outcome) {
+  answers_[static_cast<std::size_t>(outcome)].fetch_add(1, std::memory_order_relaxed);
 }
 
 void ItemIntegrationService::Impl::StopWaiting(DetachedCall& call) {
@@ -326,6 +418,29 @@ Result<std::vector<Item>> ItemIntegrationService::Impl::FindItemsWithContent(
   return items;
 }
 
+std::vector<InFlightSave> ItemIntegrationService::Impl::InFlightSaves(std::size_t saves_max) const {
+  const auto older = [](const InFlightSave& left, const InFlightSave& right) {
+    return left.since < right.since;
+  };
+  std::vector<InFlightSave> oldest;  // a heap, the youngest of them on top
+  if (saves_max == 0) return oldest;
+  in_flight_table_.VisitOwners([&](const InFlightEntry& owner, std::size_t joined_count) {
+    const auto& saving = static_cast<const Saving&>(owner);
+    if (oldest.size() == saves_max) {
+      if (saving.since >= oldest.front().since) return;
+      std::ranges::pop_heap(oldest, older);
+      oldest.pop_back();
+    }
+    oldest.push_back({.key = saving.key,
+                      .since = saving.since,
+                      .sender = std::string(saving.sender),
+                      .waiters = joined_count});
+    std::ranges::push_heap(oldest, older);
+  });
+  std::ranges::sort_heap(oldest, older);
+  return oldest;
+}
+
 ServiceStatistics ItemIntegrationService::Impl::Statistics() const {
   const auto count = [this](Outcome outcome) {
     return answers_[static_cast<std::size_t>(outcome)].load(std::memory_order_relaxed);
@@ -361,22 +476,32 @@ std::vector<SaveResult> ItemIntegrationService::SaveItems(
   return answer.get_future().get();
 }
 
-void ItemIntegrationService::SaveItemAsync(std::string content, const SaveOptions& options,
+void ItemIntegrationService::SaveItemAsync(std::string_view content, const SaveOptions& options,
                                            SaveDone done) {
-  std::vector<std::string> contents;
-  contents.push_back(std::move(content));
-  SaveItemsAsync(std::move(contents), options,
-                 [done = std::move(done)](std::vector<SaveResult> results) mutable {
-                   done(std::move(results.front()));
-                 });
+  impl_->SaveOneDetached(content, options, std::move(done));
 }
 
 void ItemIntegrationService::SaveItemsAsync(std::vector<std::string> contents,
                                             const SaveOptions& options, SaveAllDone done) {
   impl_->SaveDetached({.contents = std::move(contents),
                        .media_type = std::string(options.media_type),
+                       .sender = std::string(options.sender),
                        .done = std::move(done)},
                       options);
+}
+
+void ItemIntegrationService::AwaitSaveAsync(const ContentKey& key,
+                                            std::chrono::nanoseconds wait_max, SaveDone done) {
+  impl_->AwaitSave(key, wait_max, std::move(done));
+}
+
+Result<std::vector<std::optional<ItemId>>> ItemIntegrationService::FindIds(
+    std::span<const ContentKey> keys) {
+  return impl_->store().Find(keys);
+}
+
+std::vector<InFlightSave> ItemIntegrationService::InFlightSaves(std::size_t saves_max) const {
+  return impl_->InFlightSaves(saves_max);
 }
 
 Result<std::vector<Item>> ItemIntegrationService::FindItemsWithContent(std::string_view content,

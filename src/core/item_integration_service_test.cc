@@ -58,6 +58,7 @@ class ServiceTest : public testing::Test {
     if (!service_) {
       service_ = std::make_unique<ItemIntegrationService>(ServiceParts{.store = store_,
                                                                        .backend = backend_,
+                                                                       .clock = clock_,
                                                                        .executor = executor_,
                                                                        .committer = committer_,
                                                                        .seed = 1},

@@ -68,6 +68,7 @@ DetachedCall::DetachedCall(Host& host, Given given, std::unique_ptr<Saving[]> st
   for (std::size_t i = 0; i < given_.contents.size(); ++i) {
     storage_[i].insertion.content = given_.contents[i];
     storage_[i].insertion.media_type = given_.media_type;
+    storage_[i].sender = given_.sender;
   }
 }
 

@@ -24,6 +24,8 @@ class SaveCall;
 /// One content of one call, on its way to an answer. Lives with its call.
 struct Saving : InFlightEntry {
   SaveCall* call = nullptr;
+  WallTime since;           // it entered the in-flight table, or was about to
+  std::string_view sender;  // lives as long as the call
   Insertion insertion;
   enum class Way : std::uint8_t {
     kAnsweredAtOnce,  // by whoever started the call
@@ -31,6 +33,7 @@ struct Saving : InFlightEntry {
     kElsewhere,       // joined to another's save, or on its way through the backend
   };
   Way way = Way::kAnsweredAtOnce;  // constant once the call is started
+  bool only_waits = false;         // it brought no content, and cannot become the one that saves
   SaveResult result;
   std::atomic<bool> answered = false;  // release: `result` is written; acquire: it may be read
 };
@@ -105,6 +108,7 @@ class DetachedCall final : public SaveCall {
   struct Given {
     std::vector<std::string> contents;
     std::string media_type;
+    std::string sender;
     ItemIntegrationService::SaveAllDone done;
   };
 

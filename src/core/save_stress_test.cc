@@ -20,6 +20,7 @@ class Stage {
   explicit Stage(ItemBackend* backend = nullptr, ServiceOptions options = {})
       : service_({.store = *store_,
                   .backend = backend,
+                  .clock = clock_,
                   .executor = executor_,
                   .committer = committer_,
                   .seed = 1},

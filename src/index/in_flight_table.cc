@@ -54,12 +54,24 @@ InFlightTable::Entered InFlightTable::Enter(InFlightEntry& entry, IfTaken if_tak
   const auto [found, inserted] = shard.owners.insert(&entry);
   if (inserted) return Entered::kOwner;
   if (if_taken == IfTaken::kLeave) return Entered::kTaken;
-  InFlightEntry& owner = **found;
+  AddJoined(**found, entry);
+  return Entered::kJoined;
+}
+
+bool InFlightTable::Join(InFlightEntry& entry) {
+  Shard& shard = ShardOf(entry.key);
+  const MutexLock lock(shard.mutex);
+  const auto found = shard.owners.find(entry.key);
+  if (found == shard.owners.end()) return false;
+  AddJoined(**found, entry);
+  return true;
+}
+
+void InFlightTable::AddJoined(InFlightEntry& owner, InFlightEntry& entry) {
   entry.joined = true;
   entry.previous = owner.joined_last;
   (owner.joined_last != nullptr ? owner.joined_last->next : owner.joined_first) = &entry;
   owner.joined_last = &entry;
-  return Entered::kJoined;
 }
 
 InFlightEntry* InFlightTable::TakeOut(InFlightEntry& owner) {
@@ -110,6 +122,19 @@ std::size_t InFlightTable::size() const {
     total += shards_[i].owners.size();
   }
   return total;
+}
+
+void InFlightTable::VisitOwners(
+    const std::function<void(const InFlightEntry&, std::size_t)>& visit) const {
+  for (std::size_t i = 0; i < kShardCount; ++i) {
+    const MutexLock lock(shards_[i].mutex);
+    for (const InFlightEntry* owner : shards_[i].owners) {
+      std::size_t joined_count = 0;
+      for (const auto* entry = owner->joined_first; entry != nullptr; entry = entry->next)
+        ++joined_count;
+      visit(*owner, joined_count);
+    }
+  }
 }
 
 }  // namespace itemgate

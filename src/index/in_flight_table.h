@@ -39,6 +39,9 @@ class InFlightTable {
   enum class IfTaken { kJoin, kLeave };
   [[nodiscard]] Entered Enter(InFlightEntry& entry, IfTaken if_taken);
 
+  /// Joins whoever owns the entry's key; false, and the entry is not in the table, if nobody does.
+  [[nodiscard]] bool Join(InFlightEntry& entry);
+
   /// Ends the save of the owner's key: takes owner and joined entries out, and calls `each` for every joined one, in
   /// the order in which they came, after the key is free again.
   template <typename Each>
@@ -62,11 +65,17 @@ class InFlightTable {
   /// Keys being saved now.
   [[nodiscard]] std::size_t size() const;
 
+  /// Calls `visit` for each owner with the number of those who joined it. `visit` runs under a lock: it must
+  /// only copy, and must not call the table.
+  void VisitOwners(
+      const std::function<void(const InFlightEntry& owner, std::size_t joined_count)>& visit) const;
+
  private:
   struct Shard;
   static constexpr std::size_t kShardCount = 64;
 
   [[nodiscard]] Shard& ShardOf(const ContentKey& key) const;
+  static void AddJoined(InFlightEntry& owner, InFlightEntry& entry);
   [[nodiscard]] InFlightEntry* TakeOut(InFlightEntry& owner);
 
   // Constant after construction.

@@ -27,16 +27,16 @@ TEST(NearCache, KnowsWhatItWasTold) {
   EXPECT_FALSE(cache.Find(KeyOf(2)));
 }
 
-TEST(NearCache, TellsKeysApartThatDifferInScopeOrLengthOnly) {
+TEST(NearCache, TellsKeysApartThatDifferInScopeOnlyAndFindsThemByDigestAlone) {
   NearCache cache(1000, 7);
   const ContentKey key = KeyOf(1);
   ContentKey other_scope = key;
   other_scope.scope = Scope::Named("other").value();
-  ContentKey other_length = key;
-  other_length.length = 257;
+  ContentKey digest_alone = key;
+  digest_alone.length = 0;
   cache.Insert(key, ItemId{1});
   EXPECT_FALSE(cache.Find(other_scope));
-  EXPECT_FALSE(cache.Find(other_length));
+  EXPECT_TRUE(cache.Find(digest_alone));
 }
 
 TEST(NearCache, KeepsNoMoreThanItsRoomAndAtMostSixtyBytesForEachKey) {

@@ -87,6 +87,14 @@ TEST_P(StoreConformance, FindsWhatIsThereAndOnlyThat) {
   EXPECT_EQ(*found, (std::vector<std::optional<ItemId>>{b.id, std::nullopt, a.id}));
 }
 
+TEST_P(StoreConformance, FindsByDigestAndScopeAlone) {
+  const Insertion a = InsertOne(store(), "a");
+  const std::vector keys = {ContentKey{.digest = a.key.digest}};
+  const auto found = store().Find(keys);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->front(), a.id);
+}
+
 TEST_P(StoreConformance, ListsInPagesInIdOrder) {
   for (const char* content : {"a", "b", "c", "d", "e"}) InsertOne(store(), content);
   EXPECT_THAT(IdsOf(*store().List({}, {.items_max = 2})), testing::ElementsAre(1, 2));

@@ -138,9 +138,10 @@ class SortedRuns::Impl {
       if (statuses[i].IsNotFound()) continue;
       if (!statuses[i].ok()) return std::unexpected(ErrorOf(statuses[i]));
       const rocksdb::PinnableSlice& value = values[i];
+      const std::uint32_t length = keys[places[i]]->length;  // 0: the asker does not know it
       if (value.size() != kValueBytes ||
-          LoadLittle<std::uint32_t>(value.data() + sizeof(std::uint64_t)) !=
-              keys[places[i]]->length)
+          (length != 0 &&
+           LoadLittle<std::uint32_t>(value.data() + sizeof(std::uint64_t)) != length))
         return Fail(ErrorCode::kCorrupt, "key index: another length under the digest " +
                                              keys[places[i]]->digest.ToHex());
       ids[places[i]] = ItemId{LoadLittle<std::uint64_t>(value.data())};
