@@ -45,8 +45,9 @@ class Itemgate {
   [[nodiscard]] virtual StoreStatistics StoreStatisticsNow() const = 0;
 
   /// Reads the whole store and proves that log and index say the same: ids without gaps, checksums and digests right,
-  /// each key known once and under the right id. Calls `progress` now and then with the items done so far. kUnsupported
-  /// for a store in memory.
+  /// each key known once and under the right id. Items may be saved meanwhile; those that were there at the start are
+  /// looked at for certain. Calls `progress` now and then with the items done so far. kUnsupported for a store in
+  /// memory.
   [[nodiscard]] virtual Result<VerifyReport> Verify(
       std::move_only_function<void(std::uint64_t)> progress) = 0;
 };

@@ -28,11 +28,18 @@ enum class IfInFlight {
   kReject,  // answer kInProgress at once
 };
 
+/// What becomes of a content that this process does not know as saved.
+enum class IfNew {
+  kSave,
+  kRefuse,  // answer kUnavailable and begin nothing: for servers that have too much to do
+};
+
 /// How one call wants its contents saved.
 struct SaveOptions {
   Scope scope;
   std::string_view media_type;  // kept with the item; at most kMediaTypeBytesMax bytes
   IfInFlight if_in_flight = IfInFlight::kJoin;
+  IfNew if_new = IfNew::kSave;
   std::string_view sender;  // who asks, for InFlightSaves; kept while the save is in flight
 
   /// How long to wait; after it, what has no answer yet is answered kInProgress, and its save goes on. Nothing: until

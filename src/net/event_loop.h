@@ -27,8 +27,8 @@ class ReadinessHandler {
 /// One thread that waits for descriptors, for timers and for tasks from other threads (epoll, level-triggered).
 ///
 /// Threads: Post, PostAfter, Cancel and Stop from any thread; the rest from within the loop (tasks, handlers), or
-/// before Run. Owns neither descriptors nor handlers; a handler is not called any more once Unwatch has returned. Cost: one
-/// epoll_wait for each round, however many are ready; a post wakes a sleeping loop once for each round.
+/// before Run. Owns neither descriptors nor handlers; a handler is not called any more once Unwatch has returned. Cost:
+/// one epoll_wait for each round, however many are ready; a post wakes a sleeping loop once for each round.
 class EventLoop final : public Executor {
  public:
   /// `clock` must outlive the loop. Aborts if the process is out of descriptors.

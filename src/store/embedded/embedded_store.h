@@ -38,7 +38,7 @@ class EmbeddedStore : public ItemStore {
   /// Opens or creates a store, and reads into the index what a crash kept from it.
   [[nodiscard]] static Result<std::unique_ptr<EmbeddedStore>> Open(Parts parts, Options options);
 
-  /// Proves that log and index say the same (see Itemgate::Verify). REQUIRES: nothing is inserted meanwhile.
+  /// Proves that log and index say the same (see Itemgate::Verify).
   [[nodiscard]] virtual Result<VerifyReport> Verify(
       std::move_only_function<void(std::uint64_t)> progress) = 0;
 };

@@ -225,6 +225,23 @@ TEST(EmbeddedStore, VerifyFindsADamagedItem) {
   EXPECT_NE(report.problems.front().find("item 3"), std::string::npos);
 }
 
+TEST(EmbeddedStore, VerifyIsNotMisledByWhatIsSavedMeanwhile) {
+  SmallStore small;
+  std::uint64_t saved = 0;
+  const auto save = [&](std::uint64_t count) {
+    for (const std::uint64_t end = saved + count; saved < end;)
+      InsertOne(small.store(), ContentOf(++saved));
+    small.background_.RunUntilIdle();
+  };
+  save(1500);
+  const auto report = static_cast<EmbeddedStore&>(small.store()).Verify([&](std::uint64_t) {
+    save(150);  // new segments and new runs
+  });
+  ASSERT_TRUE(report);
+  EXPECT_THAT(report->problems, testing::IsEmpty());
+  EXPECT_GE(report->items, 1500U);
+}
+
 // Every n-th operation that changes the disk fails for good, the power goes, and the store is opened again: what was
 // acknowledged is there under its id, nothing is there twice, and ids have no gaps.
 TEST(EmbeddedStore, SurvivesAFaultAndACrashAtEveryStep) {

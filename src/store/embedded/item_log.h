@@ -44,7 +44,8 @@ class ItemLog {
   [[nodiscard]] Result<void> Read(ItemId from, PageLimits limits_of_one_read,
                                   const LogSegment::Visitor& visit) const;
 
-  /// Visits every record, reading all frames and checking all checksums and tables.
+  /// Visits every record, reading all frames and checking all checksums and tables. What is appended meanwhile may be
+  /// left out.
   [[nodiscard]] Result<void> Scrub(const LogSegment::Visitor& visit) const;
 
   [[nodiscard]] ItemId last() const;  // of the newest durable item; 0 if there is none

@@ -89,13 +89,17 @@ class KeyIndex::Impl : public std::enable_shared_from_this<Impl> {
     return {};
   }
 
-  Result<std::uint64_t> Count() const EXCLUDES(mutex_, build_mutex_) {
+  Result<std::uint64_t> Count(ItemId through) const EXCLUDES(mutex_, build_mutex_) {
     const MutexLock no_run_is_built(build_mutex_);
-    Result<std::uint64_t> count = runs_->Count();
-    const ReaderLock lock(mutex_);
+    Result<std::uint64_t> count = runs_->Count(through);
     if (!count) return count;
-    for (const auto& table : frozen_) *count += table->ids.size();
-    return *count + active_->ids.size();
+    const auto count_table = [&](const Table& table) {
+      for (const auto& [key, id] : table.ids) *count += id <= through ? 1 : 0;
+    };
+    const ReaderLock lock(mutex_);
+    for (const auto& table : frozen_) count_table(*table);
+    count_table(*active_);
+    return count;
   }
 
  private:
@@ -173,6 +177,6 @@ void KeyIndex::SettleAdded(ItemId through) { impl_->SettleAdded(through); }
 
 Result<void> KeyIndex::Flush() { return impl_->Flush(); }
 
-Result<std::uint64_t> KeyIndex::Count() const { return impl_->Count(); }
+Result<std::uint64_t> KeyIndex::Count(ItemId through) const { return impl_->Count(through); }
 
 }  // namespace itemgate

@@ -57,8 +57,8 @@ class KeyIndex {
   /// Turns all that is in memory into runs, unless it is so little that it is read from the log's tail as quickly.
   [[nodiscard]] Result<void> Flush();
 
-  /// How many keys there are; reads them all. REQUIRES: nothing is added meanwhile.
-  [[nodiscard]] Result<std::uint64_t> Count() const;
+  /// How many keys there are of items up to `through`; reads them all. REQUIRES: those items are settled.
+  [[nodiscard]] Result<std::uint64_t> Count(ItemId through) const;
 
  private:
   class Impl;

@@ -35,7 +35,7 @@ class KeyIndexTest : public testing::Test {
   void ExpectAllFound() {
     for (std::uint64_t id = 1; id <= added_; ++id) ASSERT_EQ(IdOf(KeyOf(id)), ItemId{id});
     EXPECT_EQ(IdOf(KeyOf(added_ + 1)), ItemId{});
-    EXPECT_EQ(index_->Count().value(), added_);
+    EXPECT_EQ(index_->Count(ItemId{added_}).value(), added_);
   }
 
   [[nodiscard]] ItemId IdOf(const ContentKey& key) {

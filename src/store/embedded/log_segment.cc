@@ -291,6 +291,7 @@ Result<void> LogSegment::Scrub(const Visitor& visit) const {
   FrameReader reader(*file_, place_.store, first_);
   std::string table;
   bool wanted = true;
+  const bool complete = sealed();  // asked first: what is appended from here on is not looked at
   const ItemId last_id = last();
   while (wanted && reader.next_id() <= last_id) {
     const Result<bool> whole = reader.Next([&](const auto& record, std::uint64_t offset) {
@@ -303,7 +304,7 @@ Result<void> LogSegment::Scrub(const Visitor& visit) const {
       return Corrupt(reader.offset(),
                      "item " + std::to_string(reader.next_id().value) + " cannot be read");
   }
-  if (!wanted || !sealed()) return {};
+  if (!wanted || !complete) return {};
   const Result<std::string> seal = ReadBytes(bytes(), table.size() + sizeof(SegmentTrailer));
   if (!seal) return std::unexpected(seal.error());
   const auto trailer = log_format::ParseTrailer(*seal, place_.store);

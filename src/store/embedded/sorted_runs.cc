@@ -149,13 +149,14 @@ class SortedRuns::Impl {
     return {};
   }
 
-  Result<std::uint64_t> Count() const {
+  Result<std::uint64_t> Count(ItemId through) const {
     rocksdb::ReadOptions read;
     read.fill_cache = false;
     const std::unique_ptr<rocksdb::Iterator> it(database_->NewIterator(read));
     std::uint64_t count = 0;
     for (it->SeekToFirst(); it->Valid(); it->Next()) {
-      if (it->key() != kCompleteThrough) ++count;
+      if (it->key() == kCompleteThrough) continue;
+      count += LoadLittle<std::uint64_t>(it->value().data()) <= through.value ? 1 : 0;
     }
     if (!it->status().ok()) return std::unexpected(ErrorOf(it->status()));
     return count;
@@ -225,6 +226,6 @@ Result<void> SortedRuns::Find(std::span<const ContentKey* const> keys,
   return impl_->Find(keys, ids);
 }
 
-Result<std::uint64_t> SortedRuns::Count() const { return impl_->Count(); }
+Result<std::uint64_t> SortedRuns::Count(ItemId through) const { return impl_->Count(through); }
 
 }  // namespace itemgate

@@ -34,8 +34,8 @@ class SortedRuns {
   [[nodiscard]] Result<void> Find(std::span<const ContentKey* const> keys,
                                   std::span<ItemId> ids) const;
 
-  /// How many keys there are; reads them all.
-  [[nodiscard]] Result<std::uint64_t> Count() const;
+  /// How many keys there are of items up to `through`; reads them all.
+  [[nodiscard]] Result<std::uint64_t> Count(ItemId through) const;
 
  private:
   class Impl;
