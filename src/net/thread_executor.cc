@@ -2,92 +2,127 @@
 
 #include <pthread.h>
 
-#include <optional>
+#include <deque>
+#include <map>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-
 #include "base/mutex.h"
 
 namespace itemgate {
 
-namespace asio = boost::asio;
-
 class ThreadExecutor::Impl {
  public:
-  Impl(const std::string& name, int thread_count)
-      : context_(thread_count), work_(context_.get_executor()) {
+  Impl(const std::string& name, int thread_count) {
     threads_.reserve(static_cast<std::size_t>(thread_count));
     for (int i = 0; i < thread_count; ++i) {
       threads_.emplace_back([this, name] {
         pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-        context_.run();
+        Work();
       });
     }
   }
 
-  void Post(Task task) { asio::post(context_, std::move(task)); }
+  void Post(Task task) EXCLUDES(mutex_) {
+    {
+      const MutexLock lock(mutex_);
+      if (stopped_) return;
+      posted_.push_back(std::move(task));
+    }
+    changed_.NotifyOne();
+  }
 
   TimerId PostAfter(Duration delay, Task task) EXCLUDES(mutex_) {
-    const MutexLock lock(mutex_);
-    if (stopped_) return TimerId{};
-    const TimerId id{++last_timer_};
-    Waiting& waiting =
-        timers_.try_emplace(id, asio::steady_timer(context_, delay), std::move(task)).first->second;
-    waiting.timer.async_wait([this, id](const boost::system::error_code&) {
-      if (auto due = Take(id)) due->task();
-    });
+    const Instant due = clock_.Now() + delay;
+    TimerId id;
+    bool earliest;
+    {
+      const MutexLock lock(mutex_);
+      if (stopped_) return TimerId{};
+      id = TimerId{++last_timer_};
+      const auto timer = timers_.emplace(std::pair(due, id), std::move(task)).first;
+      due_times_.emplace(id, due);
+      earliest = timer == timers_.begin();
+    }
+    if (earliest) changed_.NotifyOne();  // nobody sleeps until a later one than the earliest
     return id;
   }
 
-  bool Cancel(TimerId id) { return Take(id).has_value(); }
+  bool Cancel(TimerId id) EXCLUDES(mutex_) {
+    Task cancelled;  // ends its life outside the lock
+    const MutexLock lock(mutex_);
+    const auto due = due_times_.find(id);
+    if (due == due_times_.end()) return false;
+    const auto timer = timers_.find({due->second, id});
+    cancelled = std::move(timer->second);
+    timers_.erase(timer);
+    due_times_.erase(due);
+    return true;
+  }
 
   void Stop() EXCLUDES(mutex_) {
-    std::unordered_map<TimerId, Waiting> dropped;
+    decltype(timers_) dropped;  // end their lives outside the lock
     {
       const MutexLock lock(mutex_);
       stopped_ = true;
       dropped.swap(timers_);
+      due_times_.clear();
     }
-    dropped.clear();
-    work_.reset();
+    changed_.NotifyAll();
     for (std::thread& thread : threads_) {
       if (thread.joinable()) thread.join();
     }
   }
 
  private:
-  struct Waiting {
-    Waiting(asio::steady_timer t, Task what) : timer(std::move(t)), task(std::move(what)) {}
-    asio::steady_timer timer;
-    Task task;
-  };
+  using TimerKey = std::pair<Instant, TimerId>;
 
-  /// Whoever takes a timer out of the table, its hour or its cancellation, decides what becomes of the task.
-  std::optional<Waiting> Take(TimerId id) EXCLUDES(mutex_) {
+  void Work() EXCLUDES(mutex_) {
+    while (Task task = Next()) task();
+  }
+
+  /// Waits for a task; an empty one when all is done and no more will come.
+  Task Next() EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
-    const auto found = timers_.find(id);
-    if (found == timers_.end()) return std::nullopt;
-    std::optional<Waiting> taken(std::move(found->second));
-    timers_.erase(found);
-    return taken;
+    while (true) {
+      TakeDue();
+      if (!posted_.empty()) {
+        Task task = std::move(posted_.front());
+        posted_.pop_front();
+        return task;
+      }
+      if (stopped_) return {};
+      if (timers_.empty())
+        changed_.Wait(mutex_);
+      else
+        changed_.WaitUntil(mutex_, timers_.begin()->first.first);
+    }
+  }
+
+  void TakeDue() REQUIRES(mutex_) {
+    if (timers_.empty()) return;
+    const Instant now = clock_.Now();
+    while (!timers_.empty() && timers_.begin()->first.first <= now) {
+      due_times_.erase(timers_.begin()->first.second);
+      posted_.push_back(std::move(timers_.begin()->second));
+      timers_.erase(timers_.begin());
+      changed_.NotifyOne();  // this thread takes one of them, others may take the rest
+    }
   }
 
   // Constant after construction.
-  asio::io_context context_;
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  const SystemClock clock_;
   std::vector<std::thread> threads_;
 
   Mutex mutex_;
+  ConditionVariable changed_;  // there is a task, an earlier timer, or an end
   bool stopped_ GUARDED_BY(mutex_) = false;
+  std::deque<Task> posted_ GUARDED_BY(mutex_);
   std::uint64_t last_timer_ GUARDED_BY(mutex_) = 0;
-  std::unordered_map<TimerId, Waiting> timers_ GUARDED_BY(mutex_);
+  std::map<TimerKey, Task> timers_ GUARDED_BY(mutex_);
+  std::unordered_map<TimerId, Instant> due_times_ GUARDED_BY(mutex_);
 };
 
 ThreadExecutor::ThreadExecutor(const std::string& name, int thread_count)
