@@ -12,10 +12,12 @@ test: ## everything CI checks: all tests, sanitizers, clang, fuzzers (tools/ci d
 	@tools/setup test
 	@tools/ci
 
-bench: ## measure the workloads W1 to W4; with ITEMGATE_PEERS=folder beside other programs (docs/benchmarks.md)
+bench: ## measure the workloads W1 to W4 and the HTTP service; with ITEMGATE_PEERS=folder beside others (docs/benchmarks.md)
 	@tools/setup run
 	@tools/build release && build/release/apps/itemgate/itemgate bench
 	@test -z "$(ITEMGATE_PEERS)" || bench/compare "$(ITEMGATE_PEERS)"
+	@if command -v nginx >/dev/null && command -v wrk >/dev/null; then bench/compare_http; \
+	else echo "bench/compare_http is left out: it needs nginx and wrk"; fi
 
 build: ## build build/release/apps/itemgate/itemgate
 	@tools/build release

@@ -25,9 +25,9 @@ def text(x, y, look, words):
     return f'<text x="{x:.1f}" y="{y:.1f}" class="{look}">{words}</text>\n'
 
 
-def bar(y, width, look):
+def bar(y, width, look, left=BAR_LEFT):
     size = f'width="{max(width, 1):.1f}" height="{BAR_HEIGHT - 1}" rx="1.5"'
-    return f'<rect x="{BAR_LEFT}" y="{y:.1f}" {size} class="{look}"/>\n'
+    return f'<rect x="{left}" y="{y:.1f}" {size} class="{look}"/>\n'
 
 
 def row_label(row):
@@ -72,5 +72,29 @@ def draw(summary):
             out += draw_row(row, y, fastest)
             y += ROW_HEIGHT
         y += PANEL_GAP
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" height="{y}">\n'
+    return head + STYLE + '<rect width="100%" height="100%" fill="#fff"/>\n' + out + "</svg>\n"
+
+
+def draw_http(summary):
+    """What bench/compare_http measured: for each row with somebody to compare with two bars, and the ratio."""
+    rows = [row for row in summary if row["ratio"]]
+    left, width = 238, 320
+    out = text(MARGIN, 38, "title", "Itemgate's HTTP service beside nginx and PostgreSQL")
+    out += text(MARGIN, 60, "quiet", "requests/s or items/s, medians; each pair to its own scale")
+    y = TOP - 20
+    for row in rows:
+        fastest = max(row["itemgate"], row["theirs"])
+        out += text(left - 12, y + BAR_HEIGHT + 4, "end", row["row"])
+        for place, (look, rate, name) in enumerate((("itemgate", row["itemgate"], "itemgate"),
+                                                    ("peer", row["theirs"], row["compared_with"]))):
+            length = width * rate / fastest
+            top = y + place * BAR_HEIGHT
+            out += bar(top, length, look, left)
+            out += text(left + length + 6, top + BAR_HEIGHT - 1, "small", f"{short(rate)} {name}")
+        target = f" (target {row['target']:g})" if row["target"] is not None else ""
+        out += text(WIDTH - MARGIN, y + BAR_HEIGHT + 4, "end", f"{row['ratio']:.2f} x{target}")
+        y += 2 * BAR_HEIGHT + 13
+    y += 10
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" height="{y}">\n'
     return head + STYLE + '<rect width="100%" height="100%" fill="#fff"/>\n' + out + "</svg>\n"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 TIMEOUT_SECONDS = 120  # a hang is a failure, on however busy a machine
 
-OK, SOME_ITEMS, USAGE, BUSY, STORE, NOT_FOUND, INPUT_OUTPUT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
+OK, SOME_ITEMS, USAGE, BUSY, STORE, NOT_FOUND, INPUT_OUTPUT, SERVER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
 
 
 BINARY = os.path.abspath(os.environ.get("ITEMGATE_BINARY", ""))
@@ -25,7 +25,7 @@ if not (os.path.isfile(BINARY) and os.access(BINARY, os.X_OK)):
 
 
 def environment():
-    return {name: value for name, value in os.environ.items() if name != "ITEMGATE_DATA"}
+    return {name: value for name, value in os.environ.items() if name not in ("ITEMGATE_DATA", "ITEMGATE_SERVER")}
 
 
 class Ended(NamedTuple):

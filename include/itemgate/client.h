@@ -99,7 +99,7 @@ class Client {
   /// besides: 1000 items, 4 MiB of content.
   [[nodiscard]] Result<std::vector<Item>> GetAllItems(ItemId after = {}, PageLimits limits = {});
 
-  /// What the server is saving now, the oldest first; at most `saves_max`.
+  /// What the server is saving now, the oldest first; at most `saves_max`, and 1000.
   [[nodiscard]] Result<std::vector<InFlightSave>> InFlightSaves(std::size_t saves_max);
 
   /// Of the server since it was started; what it does not tell is 0.

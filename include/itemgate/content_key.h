@@ -39,7 +39,7 @@ struct ContentKey {
 static_assert(sizeof(ContentKey) == 40, "the tables hold millions of these");
 
 /// Hashes a key for an in-process table. The seed is secret to the process, so that nobody outside can choose contents
-/// that meet in one bucket.
+/// that meet in one bucket, nor scopes in which one content does.
 struct ContentKeyHash {
   using is_avalanching = void;
 
@@ -48,7 +48,7 @@ struct ContentKeyHash {
   [[nodiscard]] std::uint64_t operator()(const ContentKey& key) const {
     std::uint64_t head;
     std::memcpy(&head, key.digest.bytes.data(), sizeof head);
-    std::uint64_t mixed = head ^ seed;
+    std::uint64_t mixed = head ^ seed ^ (key.scope.index_ * 0xD6E8FEB86659FD93u);
     mixed = (mixed ^ (mixed >> 32)) * 0x9E3779B97F4A7C15u;
     return mixed ^ (mixed >> 29);
   }

@@ -42,6 +42,8 @@ class Scope {
   friend constexpr bool operator==(Scope, Scope) = default;
 
  private:
+  friend class ScopeLoan;
+  friend struct ContentKeyHash;
   explicit constexpr Scope(std::uint32_t index) : index_(index) {}
 
   std::uint32_t index_ = 0;  // of the name in the process-wide table; never leaves the process

@@ -130,6 +130,10 @@ class ItemIntegrationService {
   /// otherwise the error of the save; kNotFound if no item has the key and nobody is saving it. May block on the disk.
   void AwaitSaveAsync(const ContentKey& key, std::chrono::nanoseconds wait_max, SaveDone done);
 
+  /// Answers now everyone who waits for an asynchronous call; what is not known yet is kInProgress, and its save goes
+  /// on. For shutting down within a time. How many calls there were.
+  std::size_t StopWaiting();
+
   /// For each key the id of its saved item, or nothing. A digest and a scope are enough of a key.
   [[nodiscard]] Result<std::vector<std::optional<ItemId>>> FindIds(
       std::span<const ContentKey> keys);

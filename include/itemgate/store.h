@@ -38,6 +38,7 @@ struct StoreStatistics {
   std::uint64_t content_bytes = 0;  // of those items, where the store knows; else 0
   std::uint64_t disk_bytes = 0;     // all the store occupies on disk; 0 for a store in memory
   std::uint64_t syncs = 0;          // times data was forced to disk since the store was opened
+  bool accepts_items = true;  // false after an error that only opening the store anew can mend
 };
 
 /// The durable arbiter of what is saved: whoever inserts a content first there has won. Gives the ids.

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/canvas.h"
 #include "bench/figures.h"
 
 namespace itemgate {
@@ -23,66 +24,6 @@ constexpr double kLatencyRight = 760;
 constexpr double kRight = kWidth - kMargin;
 constexpr int kDecadeLabelsMax =
     4;  // more of them would touch; then only 1 us, 1 ms and 1 s are named
-
-constexpr std::string_view kStyle = R"(<style>
-text{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;fill:#1f2933}
-.title{font-size:19px;font-weight:600}.panel{font-size:14px;font-weight:600}
-.quiet{fill:#6b7785;font-size:12px}.middle{text-anchor:middle}.end{text-anchor:end}
-.bar{fill:#3f7cac}.range{stroke:#d98c3f;stroke-width:3;stroke-linecap:round}
-.median{fill:#b4611b}.grid{stroke:#e4e8ec}
-</style>
-)";
-
-struct Point {
-  double x = 0;
-  double y = 0;
-};
-
-/// Collects the elements of a picture.
-class Canvas {
- public:
-  void Text(Point at, std::string_view look, std::string_view text) {
-    Open("text", look).Attribute("x", at.x).Attribute("y", at.y);
-    svg_.append(">").append(text).append("</text>\n");
-  }
-  void Bar(Point corner, double width, double height) {
-    Open("rect", "bar").Attribute("x", corner.x).Attribute("y", corner.y);
-    Attribute("width", width).Attribute("height", height).Attribute("rx", 2);
-    svg_.append("/>\n");
-  }
-  void Line(Point from, Point to, std::string_view look) {
-    Open("line", look).Attribute("x1", from.x).Attribute("y1", from.y);
-    Attribute("x2", to.x).Attribute("y2", to.y);
-    svg_.append("/>\n");
-  }
-  void Dot(Point at, double radius) {
-    Open("circle", "median").Attribute("cx", at.x).Attribute("cy", at.y).Attribute("r", radius);
-    svg_.append("/>\n");
-  }
-
-  /// The whole document of that height.
-  [[nodiscard]] std::string Take(double height) {
-    const std::string width_text = Decimal(kWidth, 0);
-    const std::string height_text = Decimal(height, 0);
-    std::string document = R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 )";
-    document += width_text + " " + height_text + "\" width=\"" + width_text + "\" height=\"" +
-                height_text + "\">\n";
-    document.append(kStyle).append("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n");
-    return document + svg_ + "</svg>\n";
-  }
-
- private:
-  Canvas& Open(std::string_view element, std::string_view look) {
-    svg_.append("<").append(element).append(" class=\"").append(look).append("\"");
-    return *this;
-  }
-  Canvas& Attribute(std::string_view name, double value) {
-    svg_.append(" ").append(name).append("=\"").append(Decimal(value, 1)).append("\"");
-    return *this;
-  }
-
-  std::string svg_;
-};
 
 /// The logarithmic axis of all latencies, from a power of ten to a power of ten.
 class LatencyAxis {
@@ -178,7 +119,7 @@ double DrawPanel(Canvas& canvas, std::span<const CaseResult> rows, double top,
 }  // namespace
 
 std::string PlotSvg(std::span<const CaseResult> results) {
-  Canvas canvas;
+  Canvas canvas(kWidth);
   canvas.Text({kMargin, 38}, "title", "Itemgate: items saved each second, and how long one takes");
   canvas.Text({kMargin, 60}, "quiet",
               "256-byte contents. Bars: items/s, each panel to its own scale. Latency of an item: "

@@ -1,8 +1,5 @@
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <memory>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -14,14 +11,17 @@
 #include "cli/bench_run.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/load_bench.h"
 #include "cli/temporary_directory.h"
 #include "cli/version.h"
+#include "cli/write_file.h"
 
 namespace itemgate::cli {
 namespace {
 
 constexpr int kCallersMax = 4096;
 constexpr std::size_t kBatchItemsMax = 100'000;
+constexpr double kSeconds = 2;
 constexpr double kSecondsMax = 3600;
 constexpr std::size_t kStreamItemsMax = 1'000'000'000;
 /// More than any case gets done in a second, so that the time ends a case and not the stream.
@@ -31,13 +31,14 @@ struct BenchSettings {
   std::vector<std::string> workloads = {"all"};
   std::vector<int> callers = {1, 16, 64, 256};
   std::vector<int> batch_callers = {1, 4};
-  std::size_t batch = 1000;  // 0: no batches
-  double seconds = 2;
-  std::size_t items = 0;  // of the stream; 0: enough for the time
+  std::size_t batch = 1000;       // 0: no batches
+  std::optional<double> seconds;  // 2, or with a server as LoadSettings says
+  std::size_t items = 0;          // of the stream; 0: enough for the time
   std::string directory;
   std::string json_file;
   std::string plot_file;
   bool line = false;
+  LoadSettings load;  // of a server
 };
 
 std::vector<Workload> ChosenWorkloads(const BenchSettings& settings) {
@@ -64,23 +65,12 @@ std::vector<BenchCase> CasesOf(const BenchSettings& settings) {
 }
 
 BenchRunOptions RunOptionsOf(const BenchSettings& settings, const std::string& directory) {
+  const double seconds = settings.seconds.value_or(kSeconds);
   const auto enough = static_cast<std::size_t>(
-      std::clamp(settings.seconds * kStreamItemsPerSecond, 100'000.0, double{kStreamItemsMax}));
+      std::clamp(seconds * kStreamItemsPerSecond, 100'000.0, double{kStreamItemsMax}));
   return {.directory = directory,
-          .time_max =
-              std::chrono::duration_cast<Duration>(std::chrono::duration<double>(settings.seconds)),
+          .time_max = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)),
           .stream_items = settings.items > 0 ? settings.items : enough};
-}
-
-Result<void> WriteFile(const std::string& path, std::string_view text) {
-  const std::filesystem::path target(path);
-  std::error_code error;
-  if (target.has_parent_path()) std::filesystem::create_directories(target.parent_path(), error);
-  std::ofstream file(target, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) return Fail(ErrorCode::kIo, "cannot write " + path);
-  return {};
 }
 
 /// One option of numbers, without the limits in the help.
@@ -138,7 +128,21 @@ class BenchOutput {
   const BenchSettings& settings_;
 };
 
+/// The settings for a server, with what it shares with the bench of this machine.
+LoadSettings LoadSettingsOf(const BenchSettings& settings) {
+  LoadSettings load = settings.load;
+  const bool all = std::ranges::find(settings.workloads, "all") != settings.workloads.end();
+  load.workloads = all ? std::vector{Workload::kW1} : ChosenWorkloads(settings);
+  if (settings.seconds) load.seconds = *settings.seconds;
+  load.stream_items = settings.items;
+  load.batch = std::max<std::size_t>(1, settings.batch);
+  load.json_file = settings.json_file;
+  load.plot_file = settings.plot_file;
+  return load;
+}
+
 ExitStatus RunBench(Context& context, const BenchSettings& settings) {
+  if (!settings.load.server.empty()) return RunLoadBench(context, LoadSettingsOf(settings));
   const Interrupt interrupt;  // first: what follows must be cleaned up
   const auto directory = TemporaryDirectory::Make(settings.directory);
   if (!directory) return context.Report(directory.error());
@@ -170,8 +174,9 @@ ExitStatus RunBench(Context& context, const BenchSettings& settings) {
 
 void AddCaseOptions(CLI::App& command, BenchSettings& settings) {
   command
-      .add_option("-w,--workload", settings.workloads,
-                  "Which workloads to measure: W1, W2, W3, W4; all if not given")
+      .add_option(
+          "-w,--workload", settings.workloads,
+          "Which workloads to measure: W1, W2, W3, W4; all if not given, and W1 of a server")
       ->delimiter(',')
       ->check(CLI::IsMember({"W1", "W2", "W3", "W4", "all"}, CLI::ignore_case).description(""))
       ->type_name("W1,W2,…");
@@ -190,7 +195,9 @@ void AddCaseOptions(CLI::App& command, BenchSettings& settings) {
       ->delimiter(',')
       ->check(Between(0, kCallersMax))
       ->type_name("1,4,…");
-  command.add_option("-t,--seconds", settings.seconds, "How long to measure each case")
+  command
+      .add_option("-t,--seconds", settings.seconds,
+                  "How long to measure each case; 2 if not given, and 10 of a server")
       ->check(Between(0.01, kSecondsMax))
       ->type_name("SECONDS");
   command
@@ -220,20 +227,32 @@ void AddBenchCommand(CLI::App& root, Context& context) {
   CLI::App& command = AddCommand(
       root, context,
       {.name = "bench",
-       .summary = "Measure how fast items are saved on this machine",
+       .summary = "Measure how fast items are saved on this machine, or by a server",
        .details = "Workloads of 256-byte contents: W1 half duplicates, W3 all distinct, W4 99 % "
                   "duplicates,\n"
                   "all durable; W2 is W1 in memory. Each case runs on a new store, and it is an "
                   "error if not\n"
                   "every distinct content was saved exactly once. docs/benchmarks.md says how to "
                   "read the\n"
-                  "figures.\n",
-       .examples = "  itemgate bench\n"
-                   "  itemgate bench --workload W1 --callers 64 --seconds 10\n"
-                   "  itemgate bench --data /mnt/disk --json-file bench.json --plot bench.svg\n"},
+                  "figures.\n\n"
+                  "With --server it is a load generator for `itemgate serve`: in a closed loop, or "
+                  "with --rate in\n"
+                  "an open one, where latency counts from when a request was due. Every answer is "
+                  "checked.\n",
+       .examples =
+           "  itemgate bench\n"
+           "  itemgate bench --workload W1 --callers 64 --seconds 10\n"
+           "  itemgate bench --data /mnt/disk --json-file bench.json --plot bench.svg\n"
+           "  itemgate bench --server http://127.0.0.1:8080 --workload W3\n"
+           "  itemgate bench --server 127.0.0.1:8080 --distinct 1000 --pipeline 16\n"
+           "  itemgate bench --server 127.0.0.1:8080 --mode batch --batch 1000 --connections 4\n"
+           "  itemgate bench --server 127.0.0.1:8080 --rate 20000 --timeout 0.5 --plot load.svg\n"
+           "  itemgate bench --server 127.0.0.1:8080 --steps 0.5,0.7,1,2,4 --json-file "
+           "steps.json\n"},
       [&context, settings] { return RunBench(context, *settings); });
   AddCaseOptions(command, *settings);
   AddOutputOptions(command, *settings);
+  AddLoadOptions(command, settings->load);
 }
 
 }  // namespace itemgate::cli

@@ -39,6 +39,18 @@ void AddDataOption(CLI::App& command, Context& context) {
       ->type_name("DIR");
 }
 
+void AddStoreOptions(CLI::App& command, Context& context) {
+  AddDataOption(command, context);
+  CLI::Option* data = command.get_option("--data");
+  // A directory that was named goes before a server that the environment names.
+  data->each([&context](const std::string&) { context.options().server.clear(); });
+  command
+      .add_option("--server", context.options().server,
+                  "A server instead, such as http://127.0.0.1:8080; $ITEMGATE_SERVER if not given")
+      ->type_name("URL")
+      ->excludes(data);
+}
+
 void AddScopeOptions(CLI::App& command, Context& context) {
   command
       .add_option("-s,--scope", context.options().scope,

@@ -26,6 +26,8 @@ CLI::App& AddCommand(CLI::App& root, Context& context, const CommandText& text,
 
 /// The shared options, for the commands that have a use for them.
 void AddDataOption(CLI::App& command, Context& context);
+/// --data and --server: where the items are.
+void AddStoreOptions(CLI::App& command, Context& context);
 void AddScopeOptions(CLI::App& command, Context& context);
 void AddItemLimitOption(CLI::App& command, Context& context);
 
@@ -40,6 +42,8 @@ void AddStatsCommand(CLI::App& root, Context& context);
 void AddVerifyCommand(CLI::App& root, Context& context);
 void AddDemoCommand(CLI::App& root, Context& context);
 void AddBenchCommand(CLI::App& root, Context& context);
+void AddServeCommand(CLI::App& root, Context& context);
+void AddConfigCommand(CLI::App& root, Context& context);
 void AddVersionCommand(CLI::App& root, Context& context);
 void AddCompletionCommand(CLI::App& root, Context& context);
 

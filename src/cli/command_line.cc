@@ -8,8 +8,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "base/suggestion.h"
 #include "cli/command.h"
-#include "cli/suggestion.h"
 #include "cli/version.h"
 
 namespace itemgate::cli {
@@ -25,7 +25,9 @@ constexpr const char* kRootFooter =
     "  itemgate list                          what is saved\n"
     "  itemgate COMMAND --help                options and examples of one command\n"
     "\n"
-    "The data directory is that of --data, else of $ITEMGATE_DATA, else ./itemgate-data.\n"
+    "The items are those of --data DIR or of --server URL; if neither is given, of "
+    "$ITEMGATE_SERVER, else of\n"
+    "$ITEMGATE_DATA, else of ./itemgate-data.\n"
     "\n";
 
 // The parser takes an argument like `[a,b]` apart, and hands what is behind `--` to the wrong command. Arguments cannot
@@ -145,9 +147,10 @@ void BuildCommandLine(CLI::App& root, Context& context) {
   root.set_version_flag("--version", Version(), "Print the version");
   root.require_subcommand(1);
   root.allow_extras();
-  for (const auto add : {AddSaveCommand, AddImportCommand, AddFindCommand, AddGetCommand,
-                         AddListCommand, AddExportCommand, AddStatsCommand, AddVerifyCommand,
-                         AddDemoCommand, AddBenchCommand, AddVersionCommand, AddCompletionCommand})
+  for (const auto add :
+       {AddSaveCommand, AddImportCommand, AddFindCommand, AddGetCommand, AddListCommand,
+        AddExportCommand, AddStatsCommand, AddVerifyCommand, AddServeCommand, AddConfigCommand,
+        AddDemoCommand, AddBenchCommand, AddVersionCommand, AddCompletionCommand})
     add(root, context);
   for (CLI::App* command : root.get_subcommands(nullptr)) command->allow_extras();
   KeepTextsWhole(root);

@@ -182,6 +182,15 @@ TEST_F(ProgramTest, SuggestsWhatWasMeant) {
   EXPECT_EQ(Run({}).status, 2);
 }
 
+TEST_F(ProgramTest, TakesADirectoryOrAServerAndSaysWhatIsWrongWithAnAddress) {
+  const Ended both = RunOnData({"list", "--server", "http://127.0.0.1:1"});
+  EXPECT_EQ(both.status, 2);
+  EXPECT_EQ(both.err, "itemgate: --data excludes --server (see: itemgate list --help)\n");
+  const Ended https = Run({"list", "--server", "https://127.0.0.1:1"});
+  EXPECT_EQ(https.status, 2);
+  EXPECT_TRUE(https.err.contains("write http://HOST:PORT instead")) << https.err;
+}
+
 TEST_F(ProgramTest, HelpsWithEveryCommand) {
   const std::string all = Run({"--help"}).out;
   for (const char* command : {"save", "import", "find", "get", "list", "export", "stats", "verify",
@@ -201,7 +210,7 @@ TEST_F(ProgramTest, CompletesEveryOptionInEveryShell) {
   CLI::App root;
   BuildCommandLine(root, context);
   const auto commands = CompletionOf(root);
-  EXPECT_EQ(commands.size(), 12u);
+  EXPECT_EQ(commands.size(), 14u);
   const std::string bash = Run({"completion", "bash"}).out;
   const std::string zsh = Run({"completion", "zsh"}).out;
   const std::string fish = Run({"completion", "fish"}).out;

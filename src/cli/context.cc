@@ -11,9 +11,9 @@
 namespace itemgate::cli {
 namespace {
 
-std::string DefaultDataDirectory() {
-  const char* chosen = std::getenv("ITEMGATE_DATA");
-  return chosen != nullptr && *chosen != '\0' ? chosen : "./itemgate-data";
+std::string FromEnvironment(const char* name, const char* otherwise) {
+  const char* chosen = std::getenv(name);
+  return chosen != nullptr && *chosen != '\0' ? chosen : otherwise;
 }
 
 }  // namespace
@@ -24,7 +24,8 @@ Context::Context(const Clock& clock, std::vector<std::string> arguments,
       arguments_(std::move(arguments)),
       out_(descriptors.out, "standard output"),
       err_(descriptors.err, "standard error") {
-  options_.data = DefaultDataDirectory();
+  options_.data = FromEnvironment("ITEMGATE_DATA", "./itemgate-data");
+  options_.server = FromEnvironment("ITEMGATE_SERVER", "");
   options_.scope = Scope::kDefaultName;
   for (const std::string& argument : arguments_) {
     if (argument == "--") break;
@@ -47,12 +48,13 @@ Result<Scope> Context::ChosenScope() const {
   return Scope::Named(add_suffix ? options_.scope + "+json" : options_.scope);
 }
 
-Result<std::unique_ptr<Itemgate>> Context::OpenStore(StoreMode mode) {
+Result<std::unique_ptr<Items>> Context::OpenStore(StoreMode mode) {
+  if (!options_.server.empty()) return ConnectItems(options_.server, options_.item_bytes_max);
   OpenOptions open;
   open.directory = options_.data;
   open.must_exist = mode == StoreMode::kMustExist;
   open.service.content_bytes_max = options_.item_bytes_max;
-  return Open(open);
+  return OpenItems(open);
 }
 
 void Context::PrintError(const Error& error) {
@@ -75,7 +77,7 @@ ExitStatus Context::Report(const Error& error) {
 
 ExitStatus Context::ReportOpening(const Error& error) {
   PrintError(error);
-  return StatusOfOpening(error.code);
+  return options_.server.empty() ? StatusOfOpening(error.code) : StatusOfConnecting(error.code);
 }
 
 ExitStatus Context::Finish(ExitStatus status) {

@@ -8,14 +8,15 @@
 
 #include "base/clock.h"
 #include "cli/exit_status.h"
+#include "cli/items.h"
 #include "cli/output.h"
-#include "itemgate/itemgate.h"
 
 namespace itemgate::cli {
 
 /// What the options that commands share were set to.
 struct CommonOptions {
-  std::string data;  // the directory of the store
+  std::string data;    // the directory of the store
+  std::string server;  // the URL of a server; empty: the store is in the directory
   std::string scope;
   std::string key = "bytes";  // "bytes" or "json"
   bool json = false;          // machine-readable output
@@ -53,8 +54,9 @@ class Context {
   /// The scope of --scope and --key.
   [[nodiscard]] Result<Scope> ChosenScope() const;
 
-  /// Opens the store of --data. The only place where a command meets an implementation.
-  [[nodiscard]] Result<std::unique_ptr<Itemgate>> OpenStore(StoreMode mode);
+  /// Opens the store of --data, or connects to that of --server. The only place where a command meets an
+  /// implementation.
+  [[nodiscard]] Result<std::unique_ptr<Items>> OpenStore(StoreMode mode);
 
   /// Tells the user, on standard error, and gives the status to end with.
   ExitStatus Report(const Error& error);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "backend/simulated/simulated_backend.h"
-#include "cli/delay_range.h"
+#include "base/duration_text.h"
 #include "itemgate/itemgate.h"
 #include "net/thread_executor.h"
 

@@ -13,7 +13,7 @@ struct Meaning {
   const char* text;
 };
 
-constexpr std::array<Meaning, 8> kMeanings{{
+constexpr std::array<Meaning, 9> kMeanings{{
     {ExitStatus::kOk, "done; duplicates are no problem"},
     {ExitStatus::kSomeItems,
      "not everything: some items or inputs were refused, or verify found problems"},
@@ -22,6 +22,7 @@ constexpr std::array<Meaning, 8> kMeanings{{
     {ExitStatus::kStore, "the data directory cannot be opened: damaged, or of another version"},
     {ExitStatus::kNotFound, "no such item, input or data directory"},
     {ExitStatus::kInputOutput, "cannot read an input or write the output; the disk may be full"},
+    {ExitStatus::kServer, "no Itemgate server answers at that address, or it can do nothing now"},
     {ExitStatus::kInterrupted, "interrupted; what was acknowledged is saved"},
 }};
 
@@ -41,9 +42,10 @@ ExitStatus StatusOf(ErrorCode code) {
     case ErrorCode::kCorrupt:
     case ErrorCode::kUnsupported:
       return ExitStatus::kStore;
+    case ErrorCode::kUnavailable:
+      return ExitStatus::kServer;
     case ErrorCode::kTooLarge:
     case ErrorCode::kNotCanonical:
-    case ErrorCode::kUnavailable:
     case ErrorCode::kFailed:
     case ErrorCode::kUnknown:
       return ExitStatus::kSomeItems;
@@ -56,6 +58,10 @@ ExitStatus StatusOfOpening(ErrorCode code) {
   if (code == ErrorCode::kNotFound) return ExitStatus::kNotFound;
   if (code == ErrorCode::kStorageFull) return ExitStatus::kInputOutput;
   return ExitStatus::kStore;
+}
+
+ExitStatus StatusOfConnecting(ErrorCode code) {
+  return code == ErrorCode::kInvalidArgument ? ExitStatus::kUsage : ExitStatus::kServer;
 }
 
 std::string ExitStatusTable() {

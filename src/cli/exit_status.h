@@ -15,6 +15,7 @@ enum class ExitStatus : int {
   kStore = 4,
   kNotFound = 5,
   kInputOutput = 6,
+  kServer = 7,
   kInterrupted = 130,
 };
 
@@ -23,6 +24,9 @@ enum class ExitStatus : int {
 
 /// The same for an error of opening a store.
 [[nodiscard]] ExitStatus StatusOfOpening(ErrorCode code);
+
+/// The same for an error of connecting to a server.
+[[nodiscard]] ExitStatus StatusOfConnecting(ErrorCode code);
 
 /// The table of all exit codes, for people.
 [[nodiscard]] std::string ExitStatusTable();

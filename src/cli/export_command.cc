@@ -8,10 +8,10 @@
 #include "base/json_writer.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
-#include "cli/item_json.h"
 #include "cli/item_pages.h"
 #include "cli/progress.h"
 #include "cli/text.h"
+#include "key/item_json.h"
 #include "transfer/compress.h"
 #include "transfer/output_file.h"
 
@@ -67,11 +67,11 @@ class ExportTarget {
 /// One export. One thread.
 class Export {
  public:
-  Export(Context& context, const ExportSettings& settings, Itemgate& store)
+  Export(Context& context, const ExportSettings& settings, Items& items, std::uint64_t last_id)
       : context_(context),
         settings_(settings),
-        pages_(store.service(), {.after = ItemId{settings.after}, .scope = settings.scope}),
-        last_id_(store.StoreStatisticsNow().items),
+        pages_(items, {.after = ItemId{settings.after}, .scope = settings.scope}),
+        last_id_(last_id),
         meter_(context.clock(), context.err(), Style()) {}
 
   ExitStatus Run() {
@@ -152,7 +152,9 @@ class Export {
 ExitStatus RunExport(Context& context, const ExportSettings& settings) {
   const auto store = context.OpenStore(StoreMode::kMustExist);
   if (!store) return context.ReportOpening(store.error());
-  return Export(context, settings, **store).Run();
+  const auto statistics = (*store)->Statistics();
+  if (!statistics) return context.Report(statistics.error());
+  return Export(context, settings, **store, statistics->items).Run();
 }
 
 }  // namespace
@@ -177,7 +179,7 @@ void AddExportCommand(CLI::App& root, Context& context) {
   command.add_option("--after", settings->after, "Only items with greater ids")->type_name("ID");
   command.add_option("-s,--scope", settings->scope, "Only items of that scope")->type_name("NAME");
   command.add_flag("-q,--quiet", settings->quiet, "Show no progress");
-  AddDataOption(command, context);
+  AddStoreOptions(command, context);
 }
 
 }  // namespace itemgate::cli

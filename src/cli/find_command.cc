@@ -3,10 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "base/time_text.h"
 #include "cli/command.h"
 #include "cli/content_input.h"
-#include "cli/item_json.h"
 #include "cli/text.h"
+#include "key/item_json.h"
 
 namespace itemgate::cli {
 namespace {
@@ -21,7 +22,7 @@ ExitStatus RunFind(Context& context, const ContentArguments& arguments) {
   const auto store = context.OpenStore(StoreMode::kMustExist);
   if (!store) return context.ReportOpening(store.error());
 
-  const auto items = (*store)->service().FindItemsWithContent(contents->front(), *scope);
+  const auto items = (*store)->FindItemsWithContent(contents->front(), *scope);
   if (!items) return context.Report(items.error());
   if (items->empty())
     return context.Report({ErrorCode::kNotFound,
@@ -53,7 +54,7 @@ void AddFindCommand(CLI::App& root, Context& context) {
       ->type_name("");
   command.add_option("-f,--file", arguments->files, "The content of a file")->type_name("FILE");
   AddScopeOptions(command, context);
-  AddDataOption(command, context);
+  AddStoreOptions(command, context);
 }
 
 }  // namespace itemgate::cli

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
-#include "cli/item_json.h"
+#include "key/item_json.h"
 #include "transfer/output_file.h"
 
 namespace itemgate::cli {
@@ -18,10 +18,9 @@ struct GetSettings {
 
 /// Hands each item to `write`, which gives a Result<void>.
 template <typename Write>
-Result<void> ForEachItem(ItemIntegrationService& service, const std::vector<std::uint64_t>& ids,
-                         Write write) {
+Result<void> ForEachItem(Items& items, const std::vector<std::uint64_t>& ids, Write write) {
   for (const std::uint64_t id : ids) {
-    const auto item = service.GetItem(ItemId{id});
+    const auto item = items.GetItem(ItemId{id});
     if (!item) {
       if (item.error().code != ErrorCode::kNotFound) return std::unexpected(item.error());
       return Fail(ErrorCode::kNotFound, fmt::format("no item has the id {}", id));
@@ -34,12 +33,11 @@ Result<void> ForEachItem(ItemIntegrationService& service, const std::vector<std:
 ExitStatus RunGet(Context& context, const GetSettings& settings) {
   const auto store = context.OpenStore(StoreMode::kMustExist);
   if (!store) return context.ReportOpening(store.error());
-  ItemIntegrationService& service = (*store)->service();
   const auto show = [&](const Item& item) {
     return context.options().json ? ItemJson(item, ItemContent::kInclude) + "\n" : item.content;
   };
   if (settings.output.empty()) {
-    const auto printed = ForEachItem(service, settings.ids, [&](const Item& item) -> Result<void> {
+    const auto printed = ForEachItem(**store, settings.ids, [&](const Item& item) -> Result<void> {
       context.out().Print(show(item));
       return {};
     });
@@ -48,7 +46,7 @@ ExitStatus RunGet(Context& context, const GetSettings& settings) {
   const auto file = OutputFile::Create(settings.output);
   if (!file) return context.Report({ErrorCode::kIo, file.error().message});
   const auto written = ForEachItem(
-      service, settings.ids, [&](const Item& item) { return (*file)->sink().Write(show(item)); });
+      **store, settings.ids, [&](const Item& item) { return (*file)->sink().Write(show(item)); });
   if (!written) return context.Report(written.error());
   if (const auto committed = (*file)->Commit(); !committed)
     return context.Report(committed.error());
@@ -83,7 +81,7 @@ void AddGetCommand(CLI::App& root, Context& context) {
       .add_option("-o,--output", settings->output,
                   "Write to a file; it appears when it is complete")
       ->type_name("FILE");
-  AddDataOption(command, context);
+  AddStoreOptions(command, context);
 }
 
 }  // namespace itemgate::cli

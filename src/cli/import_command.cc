@@ -78,13 +78,13 @@ class Import {
                           .acknowledge_each = settings.acknowledge_each,
                           .bytes_total = BytesTotal(inputs_)}) {}
 
-  ExitStatus Run(ItemIntegrationService& service, Scope scope) {
+  ExitStatus Run(Items& items, Scope scope) {
     const Interrupt interrupt;
     const SaveOptions options{.scope = scope, .media_type = settings_.media_type};
     ImportRun run(
         report_,
         [&](std::span<const std::string_view> contents) {
-          return service.SaveItems(contents, options);
+          return items.SaveItems(contents, options);
         },
         RunOptions());
     run.Run(inputs_, {.token = interrupt.token(), .descriptor = interrupt.descriptor()});
@@ -145,7 +145,7 @@ ExitStatus RunImport(Context& context, const ImportSettings& settings) {
   if (!inputs) return context.Report(inputs.error());
   const auto store = context.OpenStore(StoreMode::kCreate);
   if (!store) return context.ReportOpening(store.error());
-  return Import(context, settings, *std::move(inputs)).Run((*store)->service(), *scope);
+  return Import(context, settings, *std::move(inputs)).Run(**store, *scope);
 }
 
 void AddOptions(CLI::App& command, ImportSettings& settings) {
@@ -193,7 +193,7 @@ void AddImportCommand(CLI::App& root, Context& context) {
   AddOptions(command, *settings);
   AddScopeOptions(command, context);
   AddItemLimitOption(command, context);
-  AddDataOption(command, context);
+  AddStoreOptions(command, context);
 }
 
 }  // namespace itemgate::cli

@@ -11,7 +11,7 @@ Result<std::vector<Item>> ItemPages::Next() {
     const std::uint64_t wanted = all_scopes
                                      ? std::min<std::uint64_t>(range_.items_max, defaults.items_max)
                                      : defaults.items_max;
-    auto items = service_.GetAllItems(after_, {.items_max = static_cast<std::size_t>(wanted)});
+    auto items = items_.GetAllItems(after_, {.items_max = static_cast<std::size_t>(wanted)});
     if (!items || items->empty()) return items;
     after_ = items->back().id;
     if (!all_scopes)

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "itemgate/service.h"
+#include "cli/items.h"
 
 namespace itemgate::cli {
 
@@ -16,12 +16,12 @@ struct ItemRange {
   std::string scope;  // only items of it; empty: of every scope
 };
 
-/// Goes through the items of a service, page by page; memory is bounded by one page. One thread.
+/// Goes through all items, page by page; memory is bounded by one page. One thread.
 class ItemPages {
  public:
-  /// `service` must outlive this.
-  ItemPages(ItemIntegrationService& service, ItemRange range)
-      : service_(service), range_(std::move(range)), after_(range_.after) {}
+  /// `items` must outlive this.
+  ItemPages(Items& items, ItemRange range)
+      : items_(items), range_(std::move(range)), after_(range_.after) {}
 
   /// The next items of the range; empty at its end.
   [[nodiscard]] Result<std::vector<Item>> Next();
@@ -30,7 +30,7 @@ class ItemPages {
   [[nodiscard]] ItemId after() const { return after_; }
 
  private:
-  ItemIntegrationService& service_;
+  Items& items_;
   ItemRange range_;
   ItemId after_;
 };

@@ -6,10 +6,11 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "base/time_text.h"
 #include "cli/command.h"
-#include "cli/item_json.h"
 #include "cli/item_pages.h"
 #include "cli/text.h"
+#include "key/item_json.h"
 
 namespace itemgate::cli {
 namespace {
@@ -99,8 +100,10 @@ ExitStatus RunList(Context& context, const ListSettings& settings) {
         {ErrorCode::kInvalidArgument, "--last does not go with --after or --limit"});
   const auto store = context.OpenStore(StoreMode::kMustExist);
   if (!store) return context.ReportOpening(store.error());
-  const std::uint64_t last_id = (*store)->StoreStatisticsNow().items;
-  ItemPages pages((*store)->service(), RangeOf(context, settings, last_id));
+  const auto statistics = (*store)->Statistics();
+  if (!statistics) return context.Report(statistics.error());
+  const std::uint64_t last_id = statistics->items;
+  ItemPages pages(**store, RangeOf(context, settings, last_id));
   ListPrinter printer(context);
   while (!context.out().failed()) {
     const auto items = pages.Next();
@@ -139,7 +142,7 @@ void AddListCommand(CLI::App& root, Context& context) {
   command.add_option("-n,--limit", settings->items_max, "At most that many")->type_name("ITEMS");
   command.add_option("--last", settings->last, "The newest so many")->type_name("ITEMS");
   command.add_option("-s,--scope", settings->scope, "Only items of that scope")->type_name("NAME");
-  AddDataOption(command, context);
+  AddStoreOptions(command, context);
 }
 
 }  // namespace itemgate::cli

@@ -63,7 +63,7 @@ ExitStatus RunSave(Context& context, const SaveSettings& settings) {
   for (std::size_t done = 0; done < views.size(); done += kItemsOfOneCall) {
     const auto part =
         std::span(views).subspan(done).first(std::min(kItemsOfOneCall, views.size() - done));
-    for (const SaveResult& result : (*store)->service().SaveItems(part, options)) {
+    for (const SaveResult& result : (*store)->SaveItems(part, options)) {
       const ExitStatus of_this = PrintResult(context, result);
       if (of_this != ExitStatus::kOk) status = of_this;
     }
@@ -104,7 +104,7 @@ void AddSaveCommand(CLI::App& root, Context& context) {
       ->type_name("TYPE");
   AddScopeOptions(command, context);
   AddItemLimitOption(command, context);
-  AddDataOption(command, context);
+  AddStoreOptions(command, context);
 }
 
 }  // namespace itemgate::cli

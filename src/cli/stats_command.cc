@@ -13,10 +13,21 @@ bool KnowsContentBytes(const StoreStatistics& statistics) {
   return statistics.items == 0 || statistics.content_bytes > 0;
 }
 
+/// Where the items are.
+struct Place {
+  std::string_view name;
+  std::string_view value;
+};
+
+Place PlaceOf(const CommonOptions& options) {
+  return options.server.empty() ? Place{"data", options.data} : Place{"server", options.server};
+}
+
 void PrintJson(Context& context, const StoreStatistics& statistics) {
+  const Place place = PlaceOf(context.options());
   JsonWriter json;
   json.BeginObject()
-      .Field("data", context.options().data)
+      .Field(place.name, place.value)
       .Field("items", statistics.items)
       .Field("last_id", statistics.items);
   if (KnowsContentBytes(statistics)) json.Field("content_bytes", statistics.content_bytes);
@@ -28,7 +39,8 @@ void PrintTable(Context& context, const StoreStatistics& statistics) {
   const auto row = [&](std::string_view name, std::string_view value) {
     out.PrintLine(fmt::format("{:<10}  {}", name, value));
   };
-  row("data", Preview(context.options().data, 1000));
+  const Place place = PlaceOf(context.options());
+  row(place.name, Preview(place.value, 1000));
   row("items", FormatCount(statistics.items));
   row("ids", statistics.items == 0 ? "none" : fmt::format("1 to {}", statistics.items));
   if (KnowsContentBytes(statistics)) row("contents", FormatBytes(statistics.content_bytes));
@@ -41,11 +53,12 @@ void PrintTable(Context& context, const StoreStatistics& statistics) {
 ExitStatus RunStats(Context& context) {
   const auto store = context.OpenStore(StoreMode::kMustExist);
   if (!store) return context.ReportOpening(store.error());
-  const StoreStatistics statistics = (*store)->StoreStatisticsNow();
+  const auto statistics = (*store)->Statistics();
+  if (!statistics) return context.Report(statistics.error());
   if (context.options().json) {
-    PrintJson(context, statistics);
+    PrintJson(context, *statistics);
   } else {
-    PrintTable(context, statistics);
+    PrintTable(context, *statistics);
   }
   return ExitStatus::kOk;
 }
@@ -59,7 +72,7 @@ void AddStatsCommand(CLI::App& root, Context& context) {
                                   .examples = "  itemgate stats\n"
                                               "  itemgate stats --json | jq .items\n"},
                                  [&context] { return RunStats(context); });
-  AddDataOption(command, context);
+  AddStoreOptions(command, context);
 }
 
 }  // namespace itemgate::cli

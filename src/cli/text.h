@@ -5,8 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "itemgate/item.h"
-
 namespace itemgate::cli {
 
 /// 1234567 as "1,234,567".
@@ -20,12 +18,6 @@ namespace itemgate::cli {
 
 /// "0:07", "12:05", "3:04:09"; parts of a second are cut off.
 [[nodiscard]] std::string FormatDuration(std::chrono::nanoseconds duration);
-
-/// RFC 3339, UTC, to the microsecond: "2024-05-01T12:00:00.000001Z".
-[[nodiscard]] std::string FormatTime(WallTime time);
-
-/// RFC 4648 §4, with padding.
-[[nodiscard]] std::string Base64(std::string_view bytes);
 
 /// The start of a content, fit to be shown in `columns` columns of any terminal: control characters, invalid UTF-8 and
 /// whatever could turn, hide or overwrite text appear as escapes, and what was cut off as "…".

@@ -7,7 +7,6 @@
 
 #include "base/random.h"
 #include "base/utf8.h"
-#include "cli/suggestion.h"
 
 namespace itemgate::cli {
 namespace {
@@ -45,21 +44,6 @@ TEST(FormatDuration, CutsOffPartsOfASecond) {
   EXPECT_EQ(FormatDuration(-1s), "0:00");
 }
 
-TEST(FormatTime, IsRfc3339ToTheMicrosecond) {
-  EXPECT_EQ(FormatTime(WallTime(1us)), "1970-01-01T00:00:00.000001Z");
-  EXPECT_EQ(FormatTime(WallTime(1714564799s + 999999us)), "2024-05-01T11:59:59.999999Z");
-  EXPECT_EQ(FormatTime(WallTime(-1us)), "1969-12-31T23:59:59.999999Z");
-}
-
-TEST(Base64, EncodesTheVectorsOfTheStandard) {
-  EXPECT_EQ(Base64(""), "");
-  EXPECT_EQ(Base64("f"), "Zg==");
-  EXPECT_EQ(Base64("fo"), "Zm8=");
-  EXPECT_EQ(Base64("foo"), "Zm9v");
-  EXPECT_EQ(Base64("foobar"), "Zm9vYmFy");
-  EXPECT_EQ(Base64("\xFB\xFF\0"sv), "+/8A");
-}
-
 TEST(Preview, ShowsPlainTextAsItIs) {
   EXPECT_EQ(Preview("hello", 5), "hello");
   EXPECT_EQ(Preview("hello", 4), "hel…");
@@ -92,15 +76,6 @@ TEST(ShellQuote, LeavesPlainWordsAndQuotesTheRest) {
   EXPECT_EQ(ShellQuote(""), "''");
   EXPECT_EQ(ShellQuote("*.gz"), "'*.gz'");
   EXPECT_EQ(ShellQuote("it's"), "'it'\\''s'");
-}
-
-TEST(NearestName, FindsWhatWasMeant) {
-  const std::vector<std::string> known{"save", "import", "find", "version", "completion"};
-  EXPECT_EQ(NearestName("imprt", known), "import");
-  EXPECT_EQ(NearestName("svae", known), "save");
-  EXPECT_EQ(NearestName("comp", known), "completion");
-  EXPECT_EQ(NearestName("frobnicate", known), std::nullopt);
-  EXPECT_EQ(NearestName("", known), std::nullopt);
 }
 
 }  // namespace

@@ -43,7 +43,9 @@ void PrintText(Output& out, const VerifyReport& report) {
 ExitStatus RunVerify(Context& context, const VerifySettings& settings) {
   const auto store = context.OpenStore(StoreMode::kMustExist);
   if (!store) return context.ReportOpening(store.error());
-  const std::uint64_t total = (*store)->StoreStatisticsNow().items;
+  const auto statistics = (*store)->Statistics();
+  if (!statistics) return context.Report(statistics.error());
+  const std::uint64_t total = statistics->items;
   ProgressMeter meter(context.clock(), context.err(),
                       settings.quiet ? ProgressStyle::kNone : ProgressStyleFor(context.err()));
   const auto report = (*store)->Verify([&](std::uint64_t items) {
@@ -75,7 +77,7 @@ void AddVerifyCommand(CLI::App& root, Context& context) {
                               "  itemgate verify --data /var/lib/itemgate --json\n"},
                  [&context, settings] { return RunVerify(context, *settings); });
   command.add_flag("-q,--quiet", settings->quiet, "Show no progress");
-  AddDataOption(command, context);
+  AddStoreOptions(command, context);
 }
 
 }  // namespace itemgate::cli

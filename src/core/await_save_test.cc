@@ -1,9 +1,13 @@
+#include <atomic>
 #include <optional>
+#include <string>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "itemgate/service.h"
+#include "net/thread_executor.h"
 #include "testing/manual_executor.h"
 #include "testing/scripted_store.h"
 
@@ -86,6 +90,45 @@ TEST_F(AwaitSaveTest, AnswersInProgressWhenTheWaitIsOver) {
   EXPECT_FALSE(awaited);
   executor_.Advance(seconds(1));
   EXPECT_EQ(awaited->outcome, Outcome::kInProgress);
+}
+
+TEST_F(AwaitSaveTest, EveryoneWhoWaitsCanBeAnsweredNowAndTheSavesGoOn) {
+  const auto& saved = Send("a");
+  const auto& joined = Send("a");
+  const auto& awaited = Await("a", seconds(10));
+  EXPECT_EQ(service_.StopWaiting(), 3U);
+  for (const auto* answer : {&saved, &joined, &awaited})
+    EXPECT_EQ((*answer)->outcome, Outcome::kInProgress);
+  Run();
+  EXPECT_EQ(service_.StopWaiting(), 0U);
+  EXPECT_EQ(Send("a")->outcome, Outcome::kDuplicate);
+}
+
+TEST(StopWaiting, MayMeetCallsThatAreAboutToStart) {
+  static constexpr int kSaves = 3000;
+  const SystemClock clock;
+  ThreadExecutor executor("executor", 1);
+  ThreadExecutor committer("committer", 1);
+  ScriptedStore store;
+  std::atomic<int> answers = 0;
+  {
+    ItemIntegrationService service({.store = store,
+                                    .backend = nullptr,
+                                    .clock = clock,
+                                    .executor = executor,
+                                    .committer = committer,
+                                    .seed = 1,
+                                    .on_saved = {}},
+                                   {});
+    std::atomic<bool> sent = false;
+    const std::jthread stopper([&] {
+      while (!sent) service.StopWaiting();
+    });
+    for (int i = 0; i < kSaves; ++i)
+      service.SaveItemAsync(std::to_string(i / 3), {}, [&](SaveResult) { ++answers; });
+    sent = true;
+  }
+  EXPECT_EQ(answers, kSaves);
 }
 
 TEST_F(AwaitSaveTest, SaysThatThereIsNoSuchSave) {

@@ -48,6 +48,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host {
 
   Result<std::vector<Item>> FindItemsWithContent(std::string_view content, Scope scope);
   std::vector<InFlightSave> InFlightSaves(std::size_t saves_max) const;
+  std::size_t StopAllWaiting();
   ItemStore& store() { return parts_.store; }
   ServiceStatistics Statistics() const;
 
@@ -71,7 +72,8 @@ class ItemIntegrationService::Impl final : public SaveCall::Host {
   void Count(Outcome outcome);
 
   void CallCommitted(SaveCall& call, const Result<void>& result) override;
-  void CallEnded(std::size_t saving_count) override;
+  void FreeRoom(std::size_t saving_count) override;
+  void CallEnded() override { DropHold(); }
   void TimerCancelled() override { DropHold(); }
   void DropHold();
 
@@ -80,6 +82,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host {
   const ServiceOptions options_;
   NearCache near_cache_;
   InFlightTable in_flight_table_;
+  DetachedCalls detached_calls_;
   GroupCommit group_commit_;
   const std::shared_ptr<std::binary_semaphore> drained_ =
       std::make_shared<std::binary_semaphore>(0);  // shared with the call that ends last
@@ -147,25 +150,28 @@ void ItemIntegrationService::Impl::SaveOneDetached(std::string_view content,
     return done(std::move(*known));
   }
   const auto call = DetachedCall::Create(
-      *this, {.contents = std::vector<std::string>(1, std::string(content)),
-              .media_type = std::string(options.media_type),
-              .sender = std::string(options.sender),
-              .done = [done = std::move(done)](std::vector<SaveResult> results) mutable {
-                done(std::move(results.front()));
-              }});
+      *this, detached_calls_,
+      {.contents = std::vector<std::string>(1, std::string(content)),
+       .media_type = std::string(options.media_type),
+       .sender = std::string(options.sender),
+       .done = [done = std::move(done)](std::vector<SaveResult> results) mutable {
+         done(std::move(results.front()));
+       }});
   Start(*call, options, &*key);
   Submit(call, options);
 }
 
 void ItemIntegrationService::Impl::SaveDetached(DetachedCall::Given given,
                                                 const SaveOptions& options) {
-  const std::shared_ptr<DetachedCall> call = DetachedCall::Create(*this, std::move(given));
+  const std::shared_ptr<DetachedCall> call =
+      DetachedCall::Create(*this, detached_calls_, std::move(given));
   Start(*call, options);
   Submit(call, options);
 }
 
 void ItemIntegrationService::Impl::Submit(const std::shared_ptr<DetachedCall>& call,
                                           const SaveOptions& options) {
+  call->Register();
   if (options.wait_max) StartTimer(call, *options.wait_max);
   if (!call->insertions.empty()) group_commit_.Submit(*call);
   call->Release();
@@ -184,14 +190,16 @@ void ItemIntegrationService::Impl::AwaitSave(const ContentKey& key,
                                              std::chrono::nanoseconds wait_max, SaveDone done) {
   if (auto known = AnswerOfNearCache(key)) return done(std::move(*known));
   const auto call = DetachedCall::Create(
-      *this, {.contents = std::vector<std::string>(1),
-              .done = [done = std::move(done)](std::vector<SaveResult> results) mutable {
-                done(std::move(results.front()));
-              }});
+      *this, detached_calls_,
+      {.contents = std::vector<std::string>(1),
+       .done = [done = std::move(done)](std::vector<SaveResult> results) mutable {
+         done(std::move(results.front()));
+       }});
   Saving& saving = call->savings().front();
   saving.key = key;
   saving.only_waits = true;
   saving.way = Saving::Way::kElsewhere;
+  call->Register();
   if (const auto room = TakeRoom(1); !room) {
     Answer(saving, Refused(room.error()));
   } else if (!in_flight_table_.Join(saving)) {
@@ -257,6 +265,10 @@ void ItemIntegrationService::Impl::Admit(Saving& saving, const SaveOptions& opti
 }
 
 void ItemIntegrationService::Impl::Enter(Saving& saving, const SaveOptions& options) {
+  if (options.if_new == IfNew::kRefuse) {
+    return Answer(saving, Refused(Error(ErrorCode::kUnavailable,
+                                        "new contents are not taken now; send it again later")));
+  }
   const auto if_taken = options.if_in_flight == IfInFlight::kJoin ? InFlightTable::IfTaken::kJoin
                                                                   : InFlightTable::IfTaken::kLeave;
   saving.way = Saving::Way::kElsewhere;
@@ -389,9 +401,14 @@ void ItemIntegrationService::Impl::StopWaiting(DetachedCall& call) {
   call.AnswerCaller();
 }
 
-void ItemIntegrationService::Impl::CallEnded(std::size_t saving_count) {
+std::size_t ItemIntegrationService::Impl::StopAllWaiting() {
+  const auto calls = detached_calls_.All();
+  for (const auto& call : calls) StopWaiting(*call);
+  return calls.size();
+}
+
+void ItemIntegrationService::Impl::FreeRoom(std::size_t saving_count) {
   in_flight_.fetch_sub(saving_count, std::memory_order_relaxed);
-  DropHold();
 }
 
 void ItemIntegrationService::Impl::DropHold() {
@@ -499,6 +516,8 @@ Result<std::vector<std::optional<ItemId>>> ItemIntegrationService::FindIds(
     std::span<const ContentKey> keys) {
   return impl_->store().Find(keys);
 }
+
+std::size_t ItemIntegrationService::StopWaiting() { return impl_->StopAllWaiting(); }
 
 std::vector<InFlightSave> ItemIntegrationService::InFlightSaves(std::size_t saves_max) const {
   return impl_->InFlightSaves(saves_max);

@@ -224,6 +224,18 @@ TEST_F(ServiceTest, RefusesMoreThanItsLimits) {
   EXPECT_EQ(OutcomeOf(5), Outcome::kCreated);
 }
 
+TEST_F(ServiceTest, WhoHasItsAnswerTakesNoRoomAnyMore) {
+  options_.in_flight_max = 1;
+  std::size_t next = 0;
+  service().SaveItemAsync("a", {}, [&](const SaveResult& result) {
+    EXPECT_EQ(result.outcome, Outcome::kCreated);
+    EXPECT_EQ(service().Statistics().in_flight, 0U);
+    next = Send("b");
+  });
+  Run();
+  EXPECT_EQ(OutcomeOf(next), Outcome::kCreated);
+}
+
 TEST_F(ServiceTest, FindsGetsAndListsWhatWasSaved) {
   EXPECT_TRUE(service().SaveItem("a", {.media_type = "text/plain"}).success());
   EXPECT_TRUE(service().SaveItem("b").success());

@@ -48,7 +48,8 @@ void WaitingCall::End(Host&) {
 
 void WaitingCall::Wait(const Bell* bell) {
   AwaitEnd(bell);
-  host().CallEnded(savings().size());
+  host().FreeRoom(savings().size());
+  host().CallEnded();
 }
 
 void WaitingCall::AwaitEnd(const Bell* bell) const {
@@ -61,8 +62,31 @@ void WaitingCall::AwaitEnd(const Bell* bell) const {
   while (state_.load(std::memory_order_acquire) != kLeft) std::this_thread::yield();
 }
 
-DetachedCall::DetachedCall(Host& host, Given given, std::unique_ptr<Saving[]> storage)
+void DetachedCalls::Add(DetachedCall& call) {
+  const MutexLock lock(mutex_);
+  call.next_ = first_;
+  if (first_ != nullptr) first_->previous_ = &call;
+  first_ = &call;
+}
+
+void DetachedCalls::Remove(DetachedCall& call) {
+  const MutexLock lock(mutex_);
+  (call.previous_ != nullptr ? call.previous_->next_ : first_) = call.next_;
+  if (call.next_ != nullptr) call.next_->previous_ = call.previous_;
+}
+
+std::vector<std::shared_ptr<DetachedCall>> DetachedCalls::All() const {
+  std::vector<std::shared_ptr<DetachedCall>> calls;
+  const MutexLock lock(mutex_);
+  for (DetachedCall* call = first_; call != nullptr; call = call->next_)
+    calls.push_back(call->shared_from_this());
+  return calls;
+}
+
+DetachedCall::DetachedCall(Host& host, DetachedCalls& calls, Given given,
+                           std::unique_ptr<Saving[]> storage)
     : SaveCall(host, {storage.get(), given.contents.size()}),
+      calls_(calls),
       given_(std::move(given)),
       storage_(std::move(storage)) {
   for (std::size_t i = 0; i < given_.contents.size(); ++i) {
@@ -72,9 +96,10 @@ DetachedCall::DetachedCall(Host& host, Given given, std::unique_ptr<Saving[]> st
   }
 }
 
-std::shared_ptr<DetachedCall> DetachedCall::Create(Host& host, Given given) {
+std::shared_ptr<DetachedCall> DetachedCall::Create(Host& host, DetachedCalls& calls, Given given) {
   auto storage = std::make_unique<Saving[]>(given.contents.size());
-  std::shared_ptr<DetachedCall> call(new DetachedCall(host, std::move(given), std::move(storage)));
+  std::shared_ptr<DetachedCall> call(
+      new DetachedCall(host, calls, std::move(given), std::move(storage)));
   call->self_ = call;
   return call;
 }
@@ -96,10 +121,12 @@ void DetachedCall::AnswerCaller() {
 }
 
 void DetachedCall::End(Host& host) {
+  calls_.Remove(*this);
   const std::shared_ptr<DetachedCall> self = std::move(self_);
   if (executor_ != nullptr && executor_->Cancel(timer_)) host.TimerCancelled();
+  host.FreeRoom(savings().size());
   AnswerCaller();
-  host.CallEnded(savings().size());
+  host.CallEnded();
 }
 
 }  // namespace itemgate

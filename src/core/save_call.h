@@ -47,7 +47,10 @@ class SaveCall : public CommitRequest {
    public:
     virtual ~Host() = default;
     virtual void CallCommitted(SaveCall& call, const Result<void>& result) = 0;
-    virtual void CallEnded(std::size_t saving_count) = 0;
+    /// All savings of the call are answered. Before its caller hears of that, who may then send as many again.
+    virtual void FreeRoom(std::size_t saving_count) = 0;
+    /// The call does not use its host any more.
+    virtual void CallEnded() = 0;
     /// The timer of a call will not run any more.
     virtual void TimerCancelled() = 0;
   };
@@ -102,8 +105,22 @@ class WaitingCall final : public SaveCall {
   std::atomic<std::uint32_t> state_ = kRunning;
 };
 
+class DetachedCall;
+
+/// The detached calls that have not ended. From any thread.
+class DetachedCalls {
+ public:
+  void Add(DetachedCall& call) EXCLUDES(mutex_);
+  void Remove(DetachedCall& call) EXCLUDES(mutex_);
+  [[nodiscard]] std::vector<std::shared_ptr<DetachedCall>> All() const EXCLUDES(mutex_);
+
+ private:
+  mutable Mutex mutex_;
+  DetachedCall* first_ GUARDED_BY(mutex_) = nullptr;
+};
+
 /// A call whose caller does not wait, or not to the end. Owns what it needs.
-class DetachedCall final : public SaveCall {
+class DetachedCall final : public SaveCall, public std::enable_shared_from_this<DetachedCall> {
  public:
   struct Given {
     std::vector<std::string> contents;
@@ -112,8 +129,13 @@ class DetachedCall final : public SaveCall {
     ItemIntegrationService::SaveAllDone done;
   };
 
-  /// The call is co-owned by itself until its end, and by its timer.
-  [[nodiscard]] static std::shared_ptr<DetachedCall> Create(Host& host, Given given);
+  /// The call is co-owned by itself until its end, and by its timer. `calls` must outlive it.
+  [[nodiscard]] static std::shared_ptr<DetachedCall> Create(Host& host, DetachedCalls& calls,
+                                                            Given given);
+
+  /// From now until its end the call is among the registered ones. Once, after all of its savings have their keys, for
+  /// others use them from here on. REQUIRES: not released by its starter.
+  void Register() { calls_.Add(*this); }
 
   /// Lets `due` run on `executor` after `delay`, unless the call ends before. REQUIRES: not released by its starter.
   void StartTimer(Executor& executor, Duration delay, Executor::Task due);
@@ -122,10 +144,15 @@ class DetachedCall final : public SaveCall {
   void AnswerCaller();
 
  private:
-  DetachedCall(Host& host, Given given, std::unique_ptr<Saving[]> storage);
+  friend class DetachedCalls;
+
+  DetachedCall(Host& host, DetachedCalls& calls, Given given, std::unique_ptr<Saving[]> storage);
 
   void End(Host& host) override;
 
+  DetachedCalls& calls_;
+  DetachedCall* previous_ = nullptr;  // these two belong to calls_
+  DetachedCall* next_ = nullptr;
   Given given_;
   std::unique_ptr<Saving[]> storage_;
   std::shared_ptr<DetachedCall> self_;  // until its end

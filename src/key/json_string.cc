@@ -1,55 +1,13 @@
-#include <bit>
-#include <cstdint>
-
-#include "base/bytes.h"
+#include "base/json_text.h"
 #include "base/utf8.h"
 #include "key/json_scan.h"
 
 namespace itemgate {
 namespace {
 
-bool IsHighSurrogate(char32_t unit) { return unit >= 0xD800 && unit <= 0xDBFF; }
-bool IsLowSurrogate(char32_t unit) { return unit >= 0xDC00 && unit <= 0xDFFF; }
-
 // RFC 7493 section 2.1 forbids the 66 code points that Unicode keeps for ever unassigned.
 bool IsNoncharacter(char32_t point) {
   return (point >= 0xFDD0 && point <= 0xFDEF) || (point & 0xFFFE) == 0xFFFE;
-}
-
-// The end of the run that starts at `begin` and is copied as it stands: ASCII without controls,
-// quote and backslash.
-std::size_t PlainRunEnd(std::string_view text, std::size_t begin) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  std::size_t at = begin;
-  for (; at + 8 <= text.size(); at += 8) {
-    const auto bytes = LoadLittle<std::uint64_t>(text.data() + at);
-    // The top bit of each byte tells; a borrow spoils only bytes above one that is told anyway.
-    const std::uint64_t special = ((bytes - kOnes * 0x20) | ((bytes ^ (kOnes * '"')) - kOnes) |
-                                   ((bytes ^ (kOnes * '\\')) - kOnes) | bytes) &
-                                  (kOnes * 0x80);
-    if (special != 0) return at + static_cast<std::size_t>(std::countr_zero(special)) / 8;
-  }
-  for (; at < text.size(); ++at) {
-    const auto byte = static_cast<unsigned char>(text[at]);
-    if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\') break;
-  }
-  return at;
-}
-
-void AppendUtf8(char32_t point, std::string& out) {
-  const auto continuation = [point](int shift) {
-    return static_cast<char>(0x80 | ((point >> shift) & 0x3F));
-  };
-  if (point < 0x80) {
-    out.push_back(static_cast<char>(point));
-  } else if (point < 0x800) {
-    out.append({static_cast<char>(0xC0 | (point >> 6)), continuation(0)});
-  } else if (point < 0x10000) {
-    out.append({static_cast<char>(0xE0 | (point >> 12)), continuation(6), continuation(0)});
-  } else {
-    out.append({static_cast<char>(0xF0 | (point >> 18)), continuation(12), continuation(6),
-                continuation(0)});
-  }
 }
 
 // RFC 8785 section 3.2.2.2: the shortest escape for what must be escaped, and no escape for
@@ -90,41 +48,15 @@ bool ScanUtf8(JsonScan& scan) {
   return true;
 }
 
-// The code unit of the `\uXXXX` at the start of `text`, if there is one.
-std::optional<char32_t> UnitOfEscape(std::string_view text) {
-  if (text.size() < 6 || !text.starts_with("\\u")) return std::nullopt;
-  char32_t unit = 0;
-  for (const char c : text.substr(2, 4)) {
-    unit <<= 4;
-    if (c >= '0' && c <= '9') {
-      unit |= static_cast<char32_t>(c - '0');
-    } else if (c >= 'a' && c <= 'f') {
-      unit |= static_cast<char32_t>(c - 'a' + 10);
-    } else if (c >= 'A' && c <= 'F') {
-      unit |= static_cast<char32_t>(c - 'A' + 10);
-    } else {
-      return std::nullopt;
-    }
-  }
-  return unit;
-}
-
 bool ScanUnicodeEscape(JsonScan& scan) {
   const std::size_t begin = scan.at;
-  const auto unit = UnitOfEscape(scan.text.substr(begin));
-  if (!unit) {
+  const auto escape = JsonUnicodeEscapeAt(scan.text.substr(begin));
+  if (!escape) {
     return scan.Refuse(begin, "an escape \\u without four hexadecimal digits", "complete it");
   }
-  char32_t point = *unit;
-  scan.at += 6;
-  if (IsHighSurrogate(*unit)) {
-    const auto low = UnitOfEscape(scan.text.substr(scan.at));
-    if (low && IsLowSurrogate(*low)) {
-      point = 0x10000 + ((*unit - 0xD800) << 10) + (*low - 0xDC00);
-      scan.at += 6;
-    }
-  }
-  if (point >= 0xD800 && point <= 0xDFFF) {
+  const char32_t point = escape->point;
+  scan.at += escape->length;
+  if (IsHighSurrogate(point) || IsLowSurrogate(point)) {
     return scan.Refuse(begin, "a lone surrogate, which is no character",
                        "write both halves of the pair, or remove it");
   }
@@ -154,7 +86,7 @@ bool ScanString(JsonScan& scan) {
   const std::size_t begin = scan.at++;
   scan.canonical.push_back('"');
   for (;;) {
-    const std::size_t end = PlainRunEnd(scan.text, scan.at);
+    const std::size_t end = JsonPlainRunEnd(scan.text, scan.at);
     scan.canonical.append(scan.text.substr(scan.at, end - scan.at));
     scan.at = end;
     if (scan.AtEnd()) return scan.Refuse(begin, "a string without end", "close it with a quote");

@@ -52,11 +52,45 @@ Result<std::uint32_t> ScopeTable::Intern(std::string_view name) {
   return Add(name);
 }
 
-std::uint32_t ScopeTable::Add(std::string_view name) {
-  const std::size_t index = indexes_.size();
+Result<ScopeTable::Found> ScopeTable::FindOrLend(std::string_view name) {
+  if (auto valid = CheckName(name); !valid) return std::unexpected(std::move(valid.error()));
+  {
+    const ReaderLock lock(mutex_);
+    if (const auto known = indexes_.find(name); known != indexes_.end())
+      return Found{.index = known->second, .is_lent = false};
+  }
+  const WriterLock lock(mutex_);
+  if (const auto known = indexes_.find(name); known != indexes_.end())
+    return Found{.index = known->second, .is_lent = false};
+  std::uint32_t index;
+  if (!returned_.empty()) {
+    index = returned_.back();
+    returned_.pop_back();
+  } else if (lendable_end_ < Scope::kCountMax + kLentMax) {
+    index = static_cast<std::uint32_t>(lendable_end_++);
+  } else {
+    return Fail(ErrorCode::kBusy,
+                "too many look-ups in scopes that this process does not know are under way; ask "
+                "again later");
+  }
+  Entry(index) = name;
+  return Found{.index = index, .is_lent = true};
+}
+
+void ScopeTable::TakeBack(std::uint32_t index) {
+  const WriterLock lock(mutex_);
+  returned_.push_back(index);
+}
+
+std::string& ScopeTable::Entry(std::size_t index) {
   std::unique_ptr<Chunk>& chunk = chunks_[index / kChunkNames];
   if (chunk == nullptr) chunk = std::make_unique<Chunk>();
-  std::string& entry = (*chunk)[index % kChunkNames];
+  return (*chunk)[index % kChunkNames];
+}
+
+std::uint32_t ScopeTable::Add(std::string_view name) {
+  const std::size_t index = indexes_.size();
+  std::string& entry = Entry(index);
   entry = name;
   indexes_.emplace(entry, static_cast<std::uint32_t>(index));
   return static_cast<std::uint32_t>(index);

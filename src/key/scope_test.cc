@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "itemgate/content_key.h"
+#include "key/scope_loan.h"
 #include "key/scope_table.h"
 
 namespace itemgate {
@@ -53,6 +55,47 @@ TEST(Scope, RefusesOtherNames) {
   EXPECT_TRUE(refusal(std::string(129, 'x')).contains("at most 128 characters; this one has 129"));
   for (const char c : std::string_view(" /\\*%\"'\n\0\x7F\x80\xFF", 12))
     EXPECT_TRUE(refusal(std::string("ab") + c).contains("the byte at offset 2")) << int{c};
+}
+
+TEST(ScopeLoan, IsTheKnownScopeOrHasTheNameAsLongAsItLives) {
+  const Scope known = Scope::Named("known").value();
+  EXPECT_EQ(ScopeLoan::Named("known")->scope(), known);
+  EXPECT_TRUE(ScopeLoan::Named("default")->scope().is_default());
+  EXPECT_EQ(ScopeLoan::Named("a b").error().code, ErrorCode::kInvalidArgument);
+  ScopeLoan loan = ScopeLoan::Named("never+json").value();
+  const ScopeLoan moved = std::move(loan);
+  EXPECT_EQ(moved.scope().name(), "never+json");
+  EXPECT_EQ(moved.scope().strategy(), KeyStrategy::kJson);
+  EXPECT_NE(moved.scope(), Scope::Named("never+json").value());
+}
+
+TEST(ScopeTable, LendingNamesFillsNothing) {
+  ScopeTable table(2);
+  for (std::size_t i = 0; i < 2 * ScopeTable::kLentMax; ++i) {
+    const auto lent = table.FindOrLend("name" + std::to_string(i));
+    ASSERT_TRUE(lent && lent->is_lent);
+    EXPECT_EQ(table.Name(lent->index), "name" + std::to_string(i));
+    table.TakeBack(lent->index);
+  }
+  EXPECT_EQ(table.Intern("a"), 1U) << "there is still room";
+  EXPECT_FALSE(table.FindOrLend("a")->is_lent);
+}
+
+TEST(ScopeTable, LendsABoundedNumberOfNamesAtATime) {
+  ScopeTable table;
+  std::uint32_t last = 0;
+  for (std::size_t i = 0; i < ScopeTable::kLentMax; ++i) last = table.FindOrLend("x")->index;
+  EXPECT_EQ(table.FindOrLend("x").error().code, ErrorCode::kBusy);
+  table.TakeBack(last);
+  EXPECT_EQ(table.FindOrLend("y")->index, last);
+  EXPECT_EQ(table.Name(last), "y");
+}
+
+TEST(ContentKeyHash, OneContentHasAHashOfItsOwnInEachScope) {
+  const ContentKeyHash hash{.seed = 1};
+  const ContentKey here = MakeContentKey(Scope::Named("here").value(), "a").value();
+  const ContentKey there = MakeContentKey(Scope::Named("there").value(), "a").value();
+  EXPECT_NE(hash(here), hash(there));
 }
 
 TEST(ScopeTable, RefusesMoreNamesThanItsLimit) {

@@ -111,6 +111,12 @@ Result<Descriptor> ListenTcp(const SocketAddress& address, SharePort share) {
     const std::string what = "cannot listen on " + address.ToString() + ": " + ReasonOf(error);
     if (error == EADDRINUSE)
       return Fail(ErrorCode::kBusy, what + "; stop who has it, or choose another port");
+    if (error == EACCES)
+      return Fail(ErrorCode::kIo, what +
+                                      "; low ports take CAP_NET_BIND_SERVICE: get it, or choose "
+                                      "a port from 1024 on");
+    if (error == EADDRNOTAVAIL)
+      return Fail(ErrorCode::kIo, what + "; choose an address of this machine");
     return Fail(ErrorCode::kIo, what);
   }
   return listener;

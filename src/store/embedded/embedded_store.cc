@@ -63,6 +63,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore {
 
   // The newest durable id. Keys of ids above it are in the index already while their commit is under way.
   std::atomic<std::uint64_t> durable_;
+  std::atomic<bool> stopped_ = false;  // broken_ has a value; for reports, so relaxed
 
   Mutex mutex_;  // one commit at a time
   std::optional<Error> broken_ GUARDED_BY(mutex_);
@@ -96,6 +97,7 @@ Result<void> EmbeddedStoreImpl::Commit(std::span<Insertion* const> batch) {
       broken_ = Error(ErrorCode::kUnavailable,
                       "the store stopped saving after an error of the disk (" +
                           appended.error().message + "); mend the disk, then open the store again");
+      stopped_.store(true, std::memory_order_relaxed);
     }
     return appended;
   }
@@ -174,7 +176,8 @@ StoreStatistics EmbeddedStoreImpl::Statistics() const {
   }
   return {.items = durable_.load(std::memory_order_acquire),
           .disk_bytes = disk_bytes,
-          .syncs = log_->sync_count()};
+          .syncs = log_->sync_count(),
+          .accepts_items = !stopped_.load(std::memory_order_relaxed)};
 }
 
 Result<VerifyReport> EmbeddedStoreImpl::Verify(

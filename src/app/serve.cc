@@ -1,0 +1,301 @@
+#include "app/serve.h"
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "backend/simulated/simulated_backend.h"
+#include "base/mutex.h"
+#include "base/random.h"
+#include "config/configuration.h"
+#include "http/server.h"
+#include "itemgate/itemgate.h"
+#include "net/tcp.h"
+#include "net/thread_executor.h"
+#include "obs/process.h"
+#include "server/api.h"
+#include "server/management.h"
+#include "server/metrics.h"
+#include "server/request_recorder.h"
+
+namespace itemgate {
+namespace {
+
+using config::Settings;
+
+constexpr int kWorkersMin = 2;  // they wait for the disk more than they compute
+
+int ProcessorCount() { return static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U)); }
+
+LogFormat FormatOf(const Settings& settings) {
+  return settings.log_format == "json" ? LogFormat::kJson : LogFormat::kText;
+}
+
+server::RequestsLogged RequestsLoggedOf(const Settings& settings) {
+  if (settings.log_requests == "none") return server::RequestsLogged::kNone;
+  return settings.log_requests == "all" ? server::RequestsLogged::kAll
+                                        : server::RequestsLogged::kErrors;
+}
+
+http::ServerLimits HttpLimitsOf(const Settings& settings) {
+  http::ServerLimits limits;
+  limits.connections_max = settings.limits_connections;
+  limits.connections_per_address_max = settings.limits_connections_per_address;
+  limits.request_line_bytes_max = settings.limits_request_line_bytes.value;
+  limits.head_bytes_max = settings.limits_head_bytes.value;
+  limits.fields_max = settings.limits_fields;
+  limits.pipelined_max = settings.limits_pipelined;
+  limits.unsent_bytes_max = settings.limits_unsent_bytes.value;
+  limits.gathered_bytes_max = settings.limits_gathered_bytes.value;
+  limits.head_time_max = settings.http_head_time;
+  limits.idle_time_max = settings.http_idle_time;
+  limits.body_grace = settings.http_body_grace;
+  limits.body_rate_min = settings.http_body_rate.value;
+  limits.write_time_max = settings.http_write_time;
+  return limits;
+}
+
+server::ApiOptions ApiOptionsOf(const Settings& settings) {
+  server::ApiOptions options;
+  options.wait_default = std::min(settings.save_wait_default, settings.save_wait_max);
+  options.wait_max = settings.save_wait_max;
+  options.body_bytes_max = settings.limits_body_bytes.value;
+  options.batch_window_items_max = settings.limits_batch_items;
+  options.unsent_bytes_max = settings.limits_unsent_bytes.value;
+  options.admission.delay_target =
+      settings.backend_simulated_delay ? Duration::zero() : settings.admission_delay_target;
+  options.admission.in_flight_max = settings.limits_in_flight;
+  options.idempotency = {.lifetime = settings.idempotency_window,
+                         .entries_max = settings.idempotency_entries};
+  options.config_json = config::SettingsJson(settings);
+  return options;
+}
+
+/// Why nothing listens where `flag` says.
+std::unexpected<Error> ListenError(const Error& error, std::string_view flag) {
+  return Fail(ErrorCode::kIo, error.message + " (" + std::string(flag) + ")");
+}
+
+Result<std::vector<SocketAddress>> ResolveAll(const config::Addresses& texts) {
+  std::vector<SocketAddress> addresses;
+  for (const std::string& text : texts) {
+    const auto endpoint = Endpoint::Parse(text);
+    if (!endpoint) return std::unexpected(endpoint.error());
+    auto address = Resolve(*endpoint);
+    if (!address) return std::unexpected(address.error());
+    addresses.push_back(*address);
+  }
+  return addresses;
+}
+
+std::vector<std::string> AddressesOf(const http::Server* server) {
+  std::vector<std::string> texts;
+  if (server == nullptr) return texts;
+  for (const SocketAddress& address : server->addresses()) texts.push_back(address.ToString());
+  return texts;
+}
+
+class ServeImpl final : public Serve {
+ public:
+  ServeImpl(const Settings& settings, Parts parts)
+      : clock_(parts.clock),
+        version_(std::move(parts.version)),
+        drain_requested_(std::move(parts.drain_requested)),
+        settings_(settings),
+        log_(parts.log_sink, parts.clock, settings),
+        workers_("worker", std::max(kWorkersMin, ProcessorCount())),
+        started_at_(parts.clock.WallNow()) {
+    log_.recorder.SetLogged(RequestsLoggedOf(settings));
+  }
+
+  ~ServeImpl() override {
+    management_server_.reset();
+    server_.reset();    // now nobody asks any more; what the service still answers is dropped
+    workers_.Stop();    // its tasks use the service
+    itemgate_.reset();  // waits for the saves that are under way
+    backend_executor_.Stop();
+  }
+
+  Result<void> Start(std::vector<Descriptor> inherited) {
+    if (auto opened = OpenStore(); !opened) return opened;
+    if (auto serving = StartApi(std::move(inherited)); !serving) return serving;
+    return StartManagement();
+  }
+
+  std::vector<std::string> addresses() const override { return AddressesOf(server_.get()); }
+  std::vector<std::string> management_addresses() const override {
+    return AddressesOf(management_server_.get());
+  }
+  StoreStatistics store_statistics() const override { return itemgate_->StoreStatisticsNow(); }
+  Log& log() override { return log_.log; }
+
+  void Reload(const Settings& loaded) override {
+    settings_ = config::Reloaded(settings_, loaded);
+    log_.log.SetLevel(ParseLogLevel(settings_.log_level).value_or(LogLevel::kInfo));
+    log_.recorder.SetLogged(RequestsLoggedOf(settings_));
+    reload_failed_.store(false, std::memory_order_relaxed);
+  }
+  void ReloadFailed() override { reload_failed_.store(true, std::memory_order_relaxed); }
+
+  Drained Drain() override;
+
+ private:
+  /// The log, and what writes requests to it.
+  struct Logging {
+    Logging(LogSink& sink, const Clock& clock, const Settings& settings)
+        : log(clock, sink, FormatOf(settings)), recorder(log, clock) {
+      log.SetLevel(ParseLogLevel(settings.log_level).value_or(LogLevel::kInfo));
+    }
+    Log log;
+    server::RequestRecorder recorder;
+  };
+
+  Result<void> OpenStore();
+  Result<void> StartApi(std::vector<Descriptor> inherited);
+  Result<void> StartManagement();
+
+  void RequestDrain() {
+    if (!draining_.load(std::memory_order_relaxed) && !drain_was_requested_.exchange(true))
+      drain_requested_();
+  }
+  [[nodiscard]] std::optional<std::string> WhyNotReady() const;
+  [[nodiscard]] std::string Metrics() const;
+
+  const Clock& clock_;
+  const std::string version_;
+  const std::function<void()> drain_requested_;
+  Settings settings_;  // the starting thread's
+  Logging log_;
+
+  ThreadExecutor workers_;
+  server::FeedHub feeds_{workers_};
+  ThreadExecutor backend_executor_{"backend", 1};
+  std::unique_ptr<SimulatedBackend> backend_;
+  std::unique_ptr<Itemgate> itemgate_;
+  std::unique_ptr<server::Api> api_;
+  std::unique_ptr<http::Server> server_;
+  std::unique_ptr<server::Management> management_;
+  std::unique_ptr<http::Server> management_server_;
+  const WallTime started_at_;
+
+  // Each stands alone, so relaxed will do; read for reports.
+  std::atomic<bool> draining_ = false;
+  std::atomic<bool> drain_was_requested_ = false;
+  std::atomic<bool> reload_failed_ = false;
+};
+
+Result<void> ServeImpl::OpenStore() {
+  if (const auto& delay = settings_.backend_simulated_delay) {
+    backend_ = std::make_unique<SimulatedBackend>(
+        backend_executor_,
+        SimulatedBackendOptions{
+            .delay_min = delay->min, .delay_max = delay->max, .seed = UnpredictableSeed()});
+  }
+  OpenOptions options{.directory = settings_.data, .backend = backend_.get()};
+  options.on_saved = [this] { feeds_.OnSaved(); };
+  options.service.content_bytes_max = settings_.limits_body_bytes.value;
+  options.service.in_flight_max = settings_.limits_in_flight;
+  options.service.near_cache_keys = settings_.near_cache_keys;
+  auto opened = Open(options);
+  if (!opened) return Fail(opened.error().code, opened.error().message + " (--data)");
+  itemgate_ = std::move(*opened);
+  return {};
+}
+
+Result<void> ServeImpl::StartApi(std::vector<Descriptor> inherited) {
+  api_ = std::make_unique<server::Api>(
+      server::ApiParts{
+          .service = itemgate_->service(),
+          .store_statistics = [this] { return itemgate_->StoreStatisticsNow(); },
+          .verify = [this](auto progress) { return itemgate_->Verify(std::move(progress)); },
+          .workers = workers_,
+          .clock = clock_,
+          .log = log_.recorder,
+          .feeds = feeds_,
+          .seed = UnpredictableSeed()},
+      ApiOptionsOf(settings_));
+  http::Server::Options options{.inherited = std::move(inherited),
+                                .limits = HttpLimitsOf(settings_)};
+  options.thread_count =
+      settings_.threads == 0 ? ProcessorCount() : static_cast<int>(settings_.threads);
+  if (options.inherited.empty()) {
+    auto addresses = ResolveAll(settings_.listen);
+    if (!addresses) return ListenError(addresses.error(), "--listen");
+    options.addresses = std::move(*addresses);
+  }
+  auto server = http::Server::Start(*api_, clock_, std::move(options));
+  if (!server) return ListenError(server.error(), "--listen");
+  server_ = std::move(*server);
+  return {};
+}
+
+Result<void> ServeImpl::StartManagement() {
+  if (settings_.management_listen.empty()) return {};
+  auto addresses = ResolveAll(settings_.management_listen);
+  if (!addresses) return ListenError(addresses.error(), "--management.listen");
+  management_ = std::make_unique<server::Management>(
+      server::Management::Parts{.why_not_ready = [this] { return WhyNotReady(); },
+                                .metrics = [this] { return Metrics(); },
+                                .drain = [this] { RequestDrain(); }});
+  auto server = http::Server::Start(
+      *management_, clock_,
+      {.addresses = std::move(*addresses), .thread_name = "management", .limits = {}});
+  if (!server) return ListenError(server.error(), "--management.listen");
+  management_server_ = std::move(*server);
+  return {};
+}
+
+std::optional<std::string> ServeImpl::WhyNotReady() const {
+  if (draining_.load(std::memory_order_relaxed)) return "the server is draining";
+  const StoreStatistics store = itemgate_->StoreStatisticsNow();
+  if (!store.accepts_items)
+    return "the store accepts no items after an error of the disk; mend it, then restart";
+  return std::nullopt;
+}
+
+std::string ServeImpl::Metrics() const {
+  return server::MetricsText({.version = version_,
+                              .started_at = started_at_,
+                              .ready = !WhyNotReady(),
+                              .draining = draining_.load(std::memory_order_relaxed),
+                              .reload_failed = reload_failed_.load(std::memory_order_relaxed),
+                              .log_lines_dropped = log_.log.dropped() + log_.recorder.suppressed(),
+                              .requests = log_.recorder.counts().Snapshot(),
+                              .http = server_->Statistics(),
+                              .service = itemgate_->service().Statistics(),
+                              .store = itemgate_->StoreStatisticsNow(),
+                              .process = ProcessStatisticsNow()});
+}
+
+Serve::Drained ServeImpl::Drain() {
+  draining_.store(true, std::memory_order_relaxed);
+  log_.log.Write(LogLevel::kInfo, "draining");
+  api_->SetDraining();
+  // The last of the time is for handing back, and for the answers to leave.
+  const Duration reserve = std::min<Duration>(settings_.drain_time / 4, std::chrono::seconds(1));
+  std::size_t connections = server_->Drain(settings_.drain_time - reserve);
+  const std::size_t handed_back = itemgate_->service().StopWaiting();
+  if (connections > 0) connections = server_->Drain(reserve);
+  const std::uint64_t under_way = itemgate_->service().Statistics().in_flight;
+  log_.log.Write(LogLevel::kInfo, "drained",
+                 {{"connections_cut", connections},
+                  {"requests_handed_back", handed_back},
+                  {"saves_under_way", under_way}});
+  management_server_.reset();
+  const bool is_left = under_way > 0 || connections > 0 || api_->verifying();
+  return is_left ? Drained::kSomethingLeft : Drained::kAll;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Serve>> Serve::Start(const Settings& settings, Parts parts) {
+  std::vector<Descriptor> inherited = std::move(parts.inherited);
+  auto serve = std::make_unique<ServeImpl>(settings, std::move(parts));
+  if (auto started = serve->Start(std::move(inherited)); !started)
+    return std::unexpected(started.error());
+  return serve;
+}
+
+}  // namespace itemgate

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/clock.h"
+#include "itemgate/error.h"
+
+namespace itemgate::client {
+
+/// One connection to the server. One thread at a time.
+class Connection {
+ public:
+  /// What one transfer moved. `ended`: the peer sends no more.
+  struct Moved {
+    std::size_t sent = 0;
+    std::size_t received = 0;
+    bool ended = false;
+  };
+
+  virtual ~Connection() = default;
+
+  /// Sends what can be sent of `out` and receives what has come into `in`; waits until at least one of them went on.
+  /// Fails with kUnavailable after the deadline, or when the connection broke.
+  [[nodiscard]] virtual Result<Moved> Transfer(std::string_view out, std::span<char> in,
+                                               Instant deadline) = 0;
+};
+
+/// The seam to the network and to waiting: sockets, or a scripted world. Safe from any thread.
+class Network {
+ public:
+  virtual ~Network() = default;
+
+  /// Connects to the server. Fails with kUnavailable; the message says why.
+  [[nodiscard]] virtual Result<std::unique_ptr<Connection>> Connect(Instant deadline) = 0;
+
+  /// Lets time pass for the caller.
+  virtual void Wait(Duration duration) = 0;
+};
+
+}  // namespace itemgate::client

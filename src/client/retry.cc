@@ -1,0 +1,69 @@
+#include "client/retry.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace itemgate::client {
+
+RetryBudget::Second& RetryBudget::At(Instant now) {
+  const std::int64_t number =
+      std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
+  Second& second = seconds_[static_cast<std::size_t>(number) % kWindowSeconds];
+  if (second.number != number) second = {.number = number};
+  return second;
+}
+
+void RetryBudget::OnCall(Instant now) { ++At(now).calls; }
+
+bool RetryBudget::TryTake(Instant now) {
+  Second& current = At(now);
+  double budget = static_cast<double>(kWindowSeconds) * options_.budget_per_second;
+  double taken = 0;
+  for (const Second& second : seconds_) {
+    if (second.number + static_cast<std::int64_t>(kWindowSeconds) <= current.number) continue;
+    budget += options_.budget_share * static_cast<double>(second.calls);
+    taken += static_cast<double>(second.retries);
+  }
+  if (taken + 1 > budget) return false;
+  ++current.retries;
+  return true;
+}
+
+Duration BackoffDelay(const RetryOptions& options, std::uint32_t retry, double fraction,
+                      std::optional<Duration> retry_after) {
+  Duration bound = options.backoff_min;
+  for (std::uint32_t i = 0; i < retry && bound < options.backoff_max; ++i) bound *= 2;
+  bound = std::min<Duration>(bound, options.backoff_max);
+  const auto jitter = std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double, std::nano>(static_cast<double>(bound.count()) * fraction));
+  return retry_after.value_or(Duration::zero()) + jitter;
+}
+
+bool IsRetryable(int status) {
+  switch (status) {
+    case 408:
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsRetryable(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kUnknown;
+}
+
+std::optional<Duration> ParseRetryAfter(std::string_view value) {
+  constexpr std::uint32_t kSecondsMax = 3600;
+  std::uint32_t seconds = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+  if (end != value.data() + value.size() || value.empty()) return std::nullopt;
+  if (error == std::errc::result_out_of_range) seconds = kSecondsMax;
+  return std::chrono::seconds(std::min(seconds, kSecondsMax));
+}
+
+}  // namespace itemgate::client

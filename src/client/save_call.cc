@@ -1,0 +1,185 @@
+#include "client/save_call.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "http/ascii.h"
+
+namespace itemgate::client {
+namespace {
+
+/// Text that may stand in a header as it is, and comes out as it went in.
+bool IsPlainValue(std::string_view text) {
+  return !text.starts_with(' ') && !text.ends_with(' ') &&
+         std::ranges::all_of(text, [](char c) { return c >= ' ' && c < 0x7F; });
+}
+
+bool IsRequestId(std::string_view text) {
+  constexpr std::size_t kBytesMax = 128;
+  return !text.empty() && text.size() <= kBytesMax && IsPlainValue(text) && !text.contains(' ');
+}
+
+/// A type that would make the server read the body as a description of an item.
+bool DescribesAnItem(std::string_view media_type) {
+  constexpr std::string_view kOwnTypes = "application/vnd.itemgate.";
+  return http::EqualsIgnoringCase(media_type.substr(0, kOwnTypes.size()), kOwnTypes);
+}
+
+}  // namespace
+
+SaveCall::SaveCall(Caller& caller, std::span<const std::string_view> contents,
+                   const SaveOptions& options)
+    : caller_(caller),
+      contents_(contents),
+      options_(options),
+      deadline_(caller.BeginCall()),
+      fields_(SaveFields()),
+      pending_(contents.size()) {
+  for (std::size_t i = 0; i < contents_.size(); ++i) {
+    if (contents_[i].size() <= kContentBytesLimit) continue;
+    pending_[i] = {.result = {.outcome = Outcome::kRejected,
+                              .error = Error(ErrorCode::kTooLarge, "no content can be so large")},
+                   .next = Next::kSettled};
+  }
+}
+
+std::string SaveCall::SaveFields() const {
+  std::string fields = "Item-Scope: ";
+  fields.append(options_.scope.name()).append("\r\n");
+  if (options_.wait_max == std::chrono::nanoseconds::zero()) {
+    fields.append("Prefer: respond-async\r\n");
+  } else if (options_.wait_max) {
+    fields.append("Prefer: wait=")
+        .append(SecondsText(std::chrono::ceil<std::chrono::milliseconds>(*options_.wait_max)))
+        .append("\r\n");
+  }
+  if (options_.if_in_flight == IfInFlight::kReject) fields.append("If-In-Flight: reject\r\n");
+  return fields;
+}
+
+std::vector<SaveResult> SaveCall::Run() {
+  std::vector<std::size_t> indices = Unsettled();
+  for (std::uint32_t round = 0; !indices.empty(); ++round) {
+    retry_after_.reset();
+    const Form form = FormOf(round);
+    if (form == Form::kSingle) {
+      SendSingle(indices.front());
+    } else {
+      SendBatch(form, indices);
+    }
+    indices = Unsettled();
+    if (!indices.empty() && !WaitForNextRound(indices)) break;
+  }
+  std::vector<SaveResult> results;
+  results.reserve(pending_.size());
+  for (Pending& pending : pending_) results.push_back(std::move(pending.result));
+  return results;
+}
+
+SaveCall::Form SaveCall::FormOf(std::uint32_t round) const {
+  if (contents_.size() == 1 && IsPlainValue(options_.media_type) &&
+      !DescribesAnItem(options_.media_type))
+    return Form::kSingle;
+  return round == 0 && IsPlainValue(options_.media_type) ? Form::kFramed : Form::kLines;
+}
+
+void SaveCall::SendSingle(std::size_t index) {
+  Request request{.method = "POST",
+                  .target = "/v1/items",
+                  .fields = fields_,
+                  .body = std::string(contents_[index])};
+  if (!options_.media_type.empty())
+    request.fields.append("Content-Type: ").append(options_.media_type).append("\r\n");
+  if (IsRequestId(options_.sender)) request.request_id = options_.sender;
+  pending_[index].next = Next::kSend;
+  const auto answer = caller_.TryOnce(request, patience());
+  if (!answer) return TakeFailure(std::array{index}, answer.error());
+  retry_after_ = answer->retry_after;
+  Take(index, answer->status, SaveResultOf(answer->status, answer->body));
+}
+
+void SaveCall::SendBatch(Form form, std::span<const std::size_t> indices) {
+  const bool framed = form == Form::kFramed;
+  Request request{.method = "POST", .target = "/v1/items:batch", .fields = fields_};
+  request.fields.append("Content-Type: ")
+      .append(framed ? kFramedBatchType : kNdjsonType)
+      .append("\r\n");
+  if (framed && !options_.media_type.empty())
+    request.fields.append("Item-Media-Type: ").append(options_.media_type).append("\r\n");
+  if (IsRequestId(options_.sender)) request.request_id = options_.sender;
+  for (const std::size_t index : indices) {
+    pending_[index].next = Next::kSend;
+    if (framed) {
+      AppendFramed(request.body, contents_[index]);
+    } else {
+      AppendJsonLine(request.body, contents_[index], options_.media_type);
+    }
+  }
+  BatchAnswer batch(framed ? BatchAnswer::Framing::kFramed : BatchAnswer::Framing::kLines,
+                    [&](BatchLine line) {
+                      if (line.index < indices.size())
+                        Take(indices[line.index], line.status, std::move(line.result));
+                    });
+  const auto answer =
+      caller_.TryOnce(request, patience(), [&](std::string_view piece) { batch.Feed(piece); });
+  if (!answer) return TakeFailure(indices, answer.error());
+  if (answer->status != 200) return TakeRefusal(indices, *answer);
+  retry_after_ = answer->retry_after;
+  if (batch.error()) return TakeFailure(indices, *batch.error());
+  TakeFailure(indices, {ErrorCode::kUnknown, "the answer of the server at " + caller_.url() +
+                                                 " ended before that to this content"});
+}
+
+void SaveCall::Take(std::size_t index, int status, SaveResult result) {
+  Pending& pending = pending_[index];
+  const bool would_wait = !options_.wait_max && options_.if_in_flight == IfInFlight::kJoin;
+  if (result.saved()) {
+    pending.next = Next::kSettled;
+  } else if (result.outcome == Outcome::kInProgress) {
+    pending.next = would_wait ? Next::kAskAgain : Next::kSettled;
+  } else if (IsRetryable(status)) {
+    pending.next = Next::kRetry;
+  } else {
+    pending.next = result.error ? Next::kSettled : Next::kAskReason;
+  }
+  const bool lacks_reason =
+      !result.saved() && result.outcome != Outcome::kInProgress && !result.error;
+  if (lacks_reason) result.error = ErrorOfProblem(status, "");
+  pending.result = std::move(result);
+}
+
+void SaveCall::TakeFailure(std::span<const std::size_t> indices, const Error& error) {
+  const Outcome outcome =
+      error.code == ErrorCode::kUnavailable ? Outcome::kUnavailable : Outcome::kUnknown;
+  for (const std::size_t index : indices) {
+    Pending& pending = pending_[index];
+    if (pending.next != Next::kSend) continue;
+    pending.result = {.outcome = outcome, .error = error};
+    pending.next = IsRetryable(error.code) ? Next::kRetry : Next::kSettled;
+  }
+}
+
+void SaveCall::TakeRefusal(std::span<const std::size_t> indices, const Answer& answer) {
+  retry_after_ = answer.retry_after;
+  for (const std::size_t index : indices)
+    Take(index, answer.status, SaveResultOf(answer.status, answer.body));
+}
+
+std::vector<std::size_t> SaveCall::Unsettled() const {
+  std::vector<std::size_t> indices;
+  for (std::size_t i = 0; i < pending_.size(); ++i)
+    if (pending_[i].next != Next::kSettled) indices.push_back(i);
+  return indices;
+}
+
+bool SaveCall::WaitForNextRound(std::span<const std::size_t> indices) {
+  const auto any = [&](Next next) {
+    return std::ranges::any_of(indices, [&](std::size_t i) { return pending_[i].next == next; });
+  };
+  if (any(Next::kRetry)) return caller_.WaitToRetry(retries_++, retry_after_, deadline_);
+  if (any(Next::kAskAgain)) return caller_.Pause(deadline_);
+  return true;  // only reasons are missing
+}
+
+}  // namespace itemgate::client

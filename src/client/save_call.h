@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/answer_json.h"
+#include "client/batch.h"
+#include "client/caller.h"
+#include "itemgate/client.h"
+
+namespace itemgate::client {
+
+/// One call of SaveItem or SaveItems, from the first attempt until everything is known: sends what has no answer yet,
+/// round by round. One thread.
+///
+/// That a content is sent again is always safe: it is its own identity. Those refused in the binary framing, which
+/// gives no reasons, are asked for once more in the other one.
+class SaveCall {
+ public:
+  /// All must outlive the call.
+  SaveCall(Caller& caller, std::span<const std::string_view> contents, const SaveOptions& options);
+
+  [[nodiscard]] std::vector<SaveResult> Run();
+
+ private:
+  enum class Next : std::uint8_t {
+    kSend,       // nothing is known
+    kSettled,    // the answer stands
+    kAskAgain,   // still being saved, and the caller would wait
+    kAskReason,  // refused, without a word
+    kRetry,      // it may go better another time
+  };
+  struct Pending {
+    SaveResult result;
+    Next next = Next::kSend;
+  };
+  enum class Form : std::uint8_t { kSingle, kFramed, kLines };
+
+  [[nodiscard]] Form FormOf(std::uint32_t round) const;
+  void SendSingle(std::size_t index);
+  void SendBatch(Form form, std::span<const std::size_t> indices);
+  [[nodiscard]] std::string SaveFields() const;
+  [[nodiscard]] Patience patience() const { return {.deadline = deadline_}; }
+
+  /// What became of one of them.
+  void Take(std::size_t index, int status, SaveResult result);
+  /// What an attempt as a whole came to, for those of which nothing is known.
+  void TakeFailure(std::span<const std::size_t> indices, const Error& error);
+  void TakeRefusal(std::span<const std::size_t> indices, const Answer& answer);
+
+  [[nodiscard]] std::vector<std::size_t> Unsettled() const;
+  /// Waits until those may be sent again. False if they must not.
+  [[nodiscard]] bool WaitForNextRound(std::span<const std::size_t> indices);
+
+  Caller& caller_;
+  const std::span<const std::string_view> contents_;
+  const SaveOptions& options_;
+  const Instant deadline_;
+  const std::string fields_;
+  std::vector<Pending> pending_;
+  std::uint32_t retries_ = 0;
+  std::optional<Duration> retry_after_;  // of the last round
+};
+
+}  // namespace itemgate::client

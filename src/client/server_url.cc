@@ -1,0 +1,53 @@
+#include "client/server_url.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+namespace itemgate::client {
+namespace {
+
+std::unexpected<Error> Refuse(std::string_view text, std::string_view problem) {
+  return Fail(ErrorCode::kInvalidArgument,
+              "the address of the server is not acceptable: " + std::string(problem) +
+                  "; write http://HOST:PORT instead of '" + std::string(text) + "'");
+}
+
+/// Visible ASCII that has no meaning of its own in a URL beside its place here.
+bool IsPlain(std::string_view part) {
+  return std::ranges::all_of(part, [](char c) {
+    return c > ' ' && c < 0x7F && std::string_view("?#@\\\"<>").find(c) == std::string_view::npos;
+  });
+}
+
+}  // namespace
+
+Result<ServerUrl> ServerUrl::Parse(std::string_view text) {
+  std::string_view rest = text;
+  constexpr std::string_view kScheme = "http://";
+  if (rest.starts_with(kScheme)) {
+    rest.remove_prefix(kScheme.size());
+  } else if (rest.starts_with("https://")) {
+    return Refuse(text, "https is not offered; put a TLS proxy on this machine");
+  } else if (rest.find("://") != std::string_view::npos) {
+    return Refuse(text, "only http is offered");
+  }
+  if (!IsPlain(rest))
+    return Refuse(text, "it has a character that is not allowed, such as a space, '?' or '@'");
+  const std::string_view authority = rest.substr(0, rest.find('/'));
+  std::string_view prefix = rest.substr(authority.size());
+  while (prefix.ends_with('/')) prefix.remove_suffix(1);
+  if (authority.empty() || authority.starts_with(':')) return Refuse(text, "it names no host");
+
+  const std::size_t host_end = authority.find(']') + 1;  // 0 if the host has no brackets
+  const bool has_port = authority.find(':', host_end) != std::string_view::npos;
+  const std::string with_port = std::string(authority) + (has_port ? "" : ":80");
+  auto endpoint = Endpoint::Parse(with_port);
+  if (!endpoint) return Refuse(text, endpoint.error().message);
+  if (endpoint->port == 0) return Refuse(text, "its port is 0");
+  return ServerUrl{.endpoint = *std::move(endpoint),
+                   .authority = std::string(authority),
+                   .prefix = std::string(prefix)};
+}
+
+}  // namespace itemgate::client

@@ -1,0 +1,116 @@
+#include "client/socket_network.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace itemgate::client {
+namespace {
+
+int PollTimeout(Duration duration) {
+  constexpr Duration kMax = std::chrono::hours(1);
+  const Duration bounded = std::clamp(duration, Duration::zero(), kMax);
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(bounded).count());
+}
+
+std::string Reason(int error) { return std::generic_category().message(error); }
+
+/// Waits until the descriptor is ready for one of the events, and says for which. Nothing: the deadline has passed.
+Result<short> PollUntil(int fd, short events, const Clock& clock, Instant deadline) {
+  pollfd waiting{.fd = fd, .events = events, .revents = 0};
+  while (true) {
+    const Duration left = deadline - clock.Now();
+    const int ready = ::poll(&waiting, 1, PollTimeout(left));
+    if (ready > 0) return waiting.revents;
+    if (ready < 0 && errno != EINTR)
+      return Fail(ErrorCode::kUnavailable, "cannot wait for the server: " + Reason(errno));
+    if (ready == 0 && left <= Duration::zero())
+      return Fail(ErrorCode::kUnavailable, "the server did not answer in time");
+  }
+}
+
+class SocketConnection final : public Connection {
+ public:
+  SocketConnection(Descriptor socket, const Clock& clock)
+      : socket_(std::move(socket)), clock_(clock) {}
+
+  Result<Moved> Transfer(std::string_view out, std::span<char> in, Instant deadline) override {
+    while (true) {
+      Moved moved;
+      auto sent = Send(out);
+      // A server that refuses a request may answer and close before it has read all of it: the answer counts.
+      const auto received = Receive(in);
+      if (!received) return std::unexpected(received.error());
+      moved.sent = sent.value_or(0);
+      moved.received = received->bytes;
+      moved.ended = received->ended;
+      if (moved.sent > 0 || moved.received > 0 || moved.ended) return moved;
+      if (!sent) return std::unexpected(sent.error());
+      const auto events = static_cast<short>(out.empty() ? POLLIN : POLLIN | POLLOUT);
+      const auto ready = PollUntil(socket_.get(), events, clock_, deadline);
+      if (!ready) return std::unexpected(ready.error());
+    }
+  }
+
+ private:
+  struct Received {
+    std::size_t bytes = 0;
+    bool ended = false;
+  };
+
+  Result<std::size_t> Send(std::string_view out) {
+    if (out.empty()) return 0;
+    const ssize_t sent = ::send(socket_.get(), out.data(), out.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) return static_cast<std::size_t>(sent);
+    if (errno == EAGAIN || errno == EINTR) return 0;
+    return Fail(ErrorCode::kUnavailable, "the connection broke: " + Reason(errno));
+  }
+
+  Result<Received> Receive(std::span<char> in) {
+    const ssize_t received = ::recv(socket_.get(), in.data(), in.size(), MSG_DONTWAIT);
+    if (received > 0) return Received{.bytes = static_cast<std::size_t>(received)};
+    if (received == 0) return Received{.ended = true};
+    if (errno == EAGAIN || errno == EINTR) return Received{};
+    return Fail(ErrorCode::kUnavailable, "the connection broke: " + Reason(errno));
+  }
+
+  Descriptor socket_;
+  const Clock& clock_;
+};
+
+class SocketNetwork final : public Network {
+ public:
+  SocketNetwork(Endpoint endpoint, const Clock& clock)
+      : endpoint_(std::move(endpoint)), clock_(clock) {}
+
+  Result<std::unique_ptr<Connection>> Connect(Instant deadline) override {
+    const auto address = Resolve(endpoint_);
+    if (!address) return Fail(ErrorCode::kUnavailable, address.error().message);
+    auto socket = BeginConnectTcp(*address);
+    if (!socket) return std::unexpected(socket.error());
+    if (const auto ready = PollUntil(socket->get(), POLLOUT, clock_, deadline); !ready)
+      return std::unexpected(ready.error());
+    if (const auto connected = FinishConnectTcp(socket->get()); !connected)
+      return std::unexpected(connected.error());
+    return std::make_unique<SocketConnection>(*std::move(socket), clock_);
+  }
+
+  void Wait(Duration duration) override { (void)::poll(nullptr, 0, PollTimeout(duration)); }
+
+ private:
+  const Endpoint endpoint_;
+  const Clock& clock_;
+};
+
+}  // namespace
+
+std::unique_ptr<Network> MakeSocketNetwork(Endpoint endpoint, const Clock& clock) {
+  return std::make_unique<SocketNetwork>(std::move(endpoint), clock);
+}
+
+}  // namespace itemgate::client

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "itemgate/item.h"
+
+namespace itemgate {
+
+enum class ItemContent { kInclude, kOmit };
+
+/// The item as one JSON object: id, scope, saved_at, length, sha256, media_type if it has one; and its content as text
+/// if it is valid UTF-8, else in Base64 as content_base64.
+[[nodiscard]] std::string ItemJson(const Item& item, ItemContent content);
+
+}  // namespace itemgate

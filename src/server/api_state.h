@@ -1,0 +1,38 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "server/admission.h"
+#include "server/api.h"
+#include "server/idempotency.h"
+#include "server/problem.h"
+#include "server/request_id.h"
+
+namespace itemgate::server {
+
+/// What the handlers of an Api share. Each part may be used from any thread.
+struct ApiState {
+  ApiState(ApiParts given_parts, ApiOptions given_options)
+      : parts(std::move(given_parts)),
+        options(std::move(given_options)),
+        admission(options.admission),
+        idempotency(options.idempotency, parts.seed),
+        request_ids(parts.seed) {}
+
+  const ApiParts parts;
+  const ApiOptions options;
+  Admission admission;
+  IdempotencyTable idempotency;
+  RequestIds request_ids;
+  std::atomic<bool> draining = false;   // relaxed: a save more or less
+  std::atomic<bool> verifying = false;  // one at a time: it reads the whole store
+
+  [[nodiscard]] bool is_draining() const { return draining.load(std::memory_order_relaxed); }
+  [[nodiscard]] Problem DrainingProblem() const {
+    return {.code = ProblemCode::kDraining,
+            .detail = "the server is closing; send it again, on a new connection"};
+  }
+};
+
+}  // namespace itemgate::server

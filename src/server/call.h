@@ -1,0 +1,139 @@
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/clock.h"
+#include "http/application.h"
+#include "server/api_state.h"
+#include "server/problem.h"
+#include "server/request_head.h"
+#include "server/route_table.h"
+
+namespace itemgate::server {
+
+/// Who asked for what, kept until the answer: for the answer's X-Request-Id, and for the log.
+struct Asked {
+  const Route* route = nullptr;
+  std::string_view method;  // a constant
+  Instant began;
+  std::size_t bytes_in = 0;
+  std::string request_id;
+  std::string trace_id;
+  std::string peer;
+};
+
+/// An answer that is given later. From any thread, once. Destroyed without one, the client is answered 500.
+class DeferredCall {
+ public:
+  DeferredCall(ApiState& api, Asked asked, http::Responder responder)
+      : api_(&api), asked_(std::move(asked)), responder_(std::move(responder)) {}
+
+  void Answer(http::Response response);
+  void Answer(const Problem& problem);
+
+  [[nodiscard]] const Asked& asked() const { return asked_; }
+
+ private:
+  ApiState* api_;
+  Asked asked_;
+  http::Responder responder_;
+};
+
+/// One request whose body is complete, on its way through a handler. Lives for the length of Api::Handle.
+class Call {
+ public:
+  Call(ApiState& api, http::Exchange& exchange, const RouteMatch& match);
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  // One of these three, once.
+  void Answer(http::Response response);
+  void Answer(const Problem& problem);
+  [[nodiscard]] DeferredCall Defer();
+
+  [[nodiscard]] const http::Request& request() const { return head_.request(); }
+  [[nodiscard]] const RequestHead& head() const { return head_; }
+  [[nodiscard]] const Route& route() const { return *match_.route; }
+  /// The part of the path that stands for the braces, still percent-encoded.
+  [[nodiscard]] std::string_view path_parameter() const { return match_.path_parameter; }
+  [[nodiscard]] std::string_view body() const { return exchange_.body(); }
+  [[nodiscard]] std::string_view peer() const { return exchange_.peer(); }
+  [[nodiscard]] std::string_view request_id() const { return request_id_; }
+  [[nodiscard]] Instant began() const { return began_; }
+
+ private:
+  ApiState& api_;
+  http::Exchange& exchange_;
+  const RouteMatch& match_;
+  const RequestHead head_;
+  const Instant began_;
+  RequestIds::Text made_id_;
+  const std::string_view request_id_;
+};
+
+/// One streamed exchange, on its way to its handler, and the log's knowledge of it. `stream` is valid as http::Stream
+/// says; head and path parameter during Api::Open.
+class StreamedCall {
+ public:
+  StreamedCall(ApiState& api, http::Stream& stream, const RouteMatch& match,
+               const RequestHead& head);
+
+  /// Begins the answer of this status; adds X-Request-Id.
+  void Begin(http::Response head);
+  /// Answers in one piece and ends the stream.
+  void AnswerProblem(const Problem& problem);
+  /// Tells the log, if there was an answer. Once, when it ended or its connection did.
+  void Ended(std::size_t bytes_in, std::size_t bytes_out);
+
+  [[nodiscard]] http::Stream& stream() const { return *stream_; }
+  [[nodiscard]] const RequestHead& head() const { return *head_; }
+  [[nodiscard]] std::string_view path_parameter() const { return path_parameter_; }
+  [[nodiscard]] const Asked& asked() const { return asked_; }
+
+ private:
+  ApiState* api_;
+  http::Stream* stream_;
+  const RequestHead* head_;
+  std::string_view path_parameter_;
+  Asked asked_;
+  int status_ = 0;
+  std::string_view code_;  // a constant
+  std::string detail_;
+};
+
+/// The answer to a request that has no call: it was refused by its head, or by the protocol.
+[[nodiscard]] http::Response RefusalOf(ApiState& api, const RequestHead& head, const Route* route,
+                                       const Problem& problem);
+
+/// When the client gives up, by Request-Timeout. Fails with kInvalidArgument.
+[[nodiscard]] std::expected<std::optional<Instant>, Problem> DeadlineOf(const RequestHead& head,
+                                                                        Instant began);
+[[nodiscard]] Problem DeadlinePassed();
+
+/// An answer in JSON with status 200.
+[[nodiscard]] http::Response JsonResponse(std::string body);
+
+/// Runs `make` on a worker, unless the client has given up by then, and answers with the response or problem that it
+/// returns.
+template <typename Make>
+void AnswerFromWorker(ApiState& api, Call& call, Make make) {
+  const auto deadline = DeadlineOf(call.head(), call.began());
+  if (!deadline) return call.Answer(deadline.error());
+  api.parts.workers.Post(
+      [&api, deferred = call.Defer(), limit = *deadline, make = std::move(make)]() mutable {
+        if (limit && api.parts.clock.Now() >= *limit) return deferred.Answer(DeadlinePassed());
+        std::expected<http::Response, Problem> made = make();
+        if (made) {
+          deferred.Answer(std::move(*made));
+        } else {
+          deferred.Answer(made.error());
+        }
+      });
+}
+
+}  // namespace itemgate::server

@@ -1,0 +1,106 @@
+#include "server/management.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+#include "server/metrics.h"
+#include "server/problem.h"
+
+namespace itemgate::server {
+namespace {
+
+enum class Route { kHealth, kReadiness, kMetrics, kDrain };
+
+struct Row {
+  std::string_view path;
+  Route route;
+  std::string_view allow;
+};
+
+constexpr std::array<Row, 4> kRows{{{"/healthz", Route::kHealth, "GET, HEAD"},
+                                    {"/readyz", Route::kReadiness, "GET, HEAD"},
+                                    {"/metrics", Route::kMetrics, "GET, HEAD"},
+                                    {"/drain", Route::kDrain, "POST"}}};
+constexpr std::size_t kBodyBytesMax = 1024;  // of POST /drain; nobody reads it
+
+const Row* RowOf(const http::Request& request) {
+  const auto* row = std::ranges::find(kRows, request.path, &Row::path);
+  return row == kRows.end() ? nullptr : row;
+}
+
+bool IsAllowed(Route route, http::Method method) {
+  if (route == Route::kDrain) return method == http::Method::kPost;
+  return method == http::Method::kGet || method == http::Method::kHead;
+}
+
+http::Response Text(int status, std::string text) {
+  http::Response response{.status = status};
+  response.Add("Content-Type", "text/plain; charset=utf-8").Add("Cache-Control", "no-store");
+  response.body = std::move(text);
+  return response;
+}
+
+http::Response NotFound() {
+  return ProblemResponse(
+      {.code = ProblemCode::kNotFound,
+       .detail = "this is the management listener: /healthz, /readyz, /metrics, POST /drain"},
+      "", "");
+}
+
+http::Response MethodNotAllowed(std::string_view allow) {
+  return ProblemResponse(
+             {.code = ProblemCode::kMethodNotAllowed, .detail = "use " + std::string(allow)}, "",
+             "")
+      .Add("Allow", allow);
+}
+
+}  // namespace
+
+Management::Management(Parts parts) : parts_(std::move(parts)) {}
+
+http::Application::Plan Management::Receive(const http::Request& request) {
+  const Row* row = RowOf(request);
+  if (row == nullptr) return {.refusal = NotFound()};
+  if (!IsAllowed(row->route, request.method)) return {.refusal = MethodNotAllowed(row->allow)};
+  return {.body_bytes_max = kBodyBytesMax};
+}
+
+void Management::Handle(http::Exchange& exchange) {
+  const Row* row = RowOf(exchange.request());
+  ITEMGATE_CHECK(row != nullptr);  // Receive saw to it
+  switch (row->route) {
+    case Route::kHealth:
+      exchange.Answer(Text(200, "ok\n"));
+      return;
+    case Route::kReadiness: {
+      const auto reason = parts_.why_not_ready();
+      exchange.Answer(reason ? Text(503, *reason + "\n") : Text(200, "ready\n"));
+      return;
+    }
+    case Route::kMetrics: {
+      http::Response response;
+      response.Add("Content-Type", kMetricsMediaType);
+      response.body = parts_.metrics();
+      exchange.Answer(std::move(response));
+      return;
+    }
+    case Route::kDrain:
+      parts_.drain();
+      exchange.Answer(Text(202, "draining\n"));
+      return;
+  }
+}
+
+std::shared_ptr<http::StreamHandler> Management::Open(const http::Request& /*request*/,
+                                                      http::Stream& stream) {
+  stream.Abort();  // Receive asks for no streams
+  return nullptr;
+}
+
+http::Response Management::Problem(int status, std::string_view code, std::string_view detail) {
+  return ProblemResponse(status, code, detail, "");
+}
+
+}  // namespace itemgate::server

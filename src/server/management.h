@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "http/application.h"
+
+namespace itemgate::server {
+
+/// What the management listener serves, for operators: GET /healthz, GET /readyz, GET /metrics, POST /drain
+/// (docs/http-api.md). Everything else is 404.
+///
+/// Thread-safe if the parts are; they are called on the listener's threads.
+class Management final : public http::Application {
+ public:
+  struct Parts {
+    std::function<std::optional<std::string>()> why_not_ready;  // nothing: ready
+    std::function<std::string()> metrics;                       // in the format of MetricsText
+    std::function<void()> drain;                                // begins it, and returns
+  };
+
+  explicit Management(Parts parts);
+
+  [[nodiscard]] Plan Receive(const http::Request& request) override;
+  void Handle(http::Exchange& exchange) override;
+  [[nodiscard]] std::shared_ptr<http::StreamHandler> Open(const http::Request& request,
+                                                          http::Stream& stream) override;
+  [[nodiscard]] http::Response Problem(int status, std::string_view code,
+                                       std::string_view detail) override;
+
+ private:
+  Parts parts_;
+};
+
+}  // namespace itemgate::server

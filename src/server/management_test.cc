@@ -1,0 +1,85 @@
+#include "server/management.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/metrics.h"
+#include "testing/fake_exchange.h"
+#include "testing/manual_executor.h"
+
+namespace itemgate::server {
+namespace {
+
+using http::Method;
+using testing::HasSubstr;
+
+class ManagementTest : public testing::Test {
+ protected:
+  http::Response Ask(Method method, const std::string& target) {
+    const FakeRequest request(method, target);
+    const auto plan = management_.Receive(request.request());
+    if (plan.refusal) return *plan.refusal;
+    FakeExchange exchange(request, executor_);
+    management_.Handle(exchange);
+    EXPECT_EQ(exchange.answer()->answer_count, 1);
+    return exchange.answer()->response.value_or(http::Response{});
+  }
+
+  ManualClock clock_;
+  ManualExecutor executor_{clock_};
+  std::optional<std::string> why_not_ready_;
+  int drains_ = 0;
+  Management management_{{.why_not_ready = [this] { return why_not_ready_; },
+                          .metrics = [] { return "itemgate_ready 1\n"; },
+                          .drain = [this] { ++drains_; }}};
+};
+
+TEST_F(ManagementTest, IsHealthyWhileItAnswers) {
+  why_not_ready_ = "starting";
+  EXPECT_EQ(Ask(Method::kGet, "/healthz").status, 200);
+  EXPECT_EQ(Ask(Method::kHead, "/healthz").status, 200);
+}
+
+TEST_F(ManagementTest, TellsWhyItIsNotReady) {
+  EXPECT_EQ(Ask(Method::kGet, "/readyz").status, 200);
+  why_not_ready_ = "the server is draining";
+  const http::Response response = Ask(Method::kGet, "/readyz");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.body, "the server is draining\n");
+}
+
+TEST_F(ManagementTest, GivesMetricsAsPrometheusReadsThem) {
+  const http::Response response = Ask(Method::kGet, "/metrics");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(FieldOf(response, "Content-Type"), kMetricsMediaType);
+  EXPECT_EQ(response.body, "itemgate_ready 1\n");
+}
+
+TEST_F(ManagementTest, DrainsWhenItIsPostedOnly) {
+  const http::Response refused = Ask(Method::kGet, "/drain");
+  EXPECT_EQ(refused.status, 405);
+  EXPECT_EQ(FieldOf(refused, "Allow"), "POST");
+  EXPECT_EQ(drains_, 0);
+  EXPECT_EQ(Ask(Method::kPost, "/drain").status, 202);
+  EXPECT_EQ(drains_, 1);
+}
+
+TEST_F(ManagementTest, RefusesEverythingElseAsAProblem) {
+  for (const char* target : {"/", "/v1/items", "/metrics/", "/healthz/x", "*"}) {
+    const http::Response response = Ask(Method::kGet, target);
+    EXPECT_EQ(response.status, 404) << target;
+    EXPECT_THAT(response.body, HasSubstr("\"code\":\"not-found\""));
+  }
+  EXPECT_EQ(Ask(Method::kPost, "/metrics").status, 405);
+  EXPECT_THAT(management_.Problem(400, "bad_framing", "no").body, HasSubstr("bad_framing"));
+}
+
+TEST_F(ManagementTest, HasNoStreams) {
+  const FakeRequest request(Method::kPost, "/drain");
+  FakeStream stream(executor_);
+  EXPECT_EQ(management_.Open(request.request(), stream), nullptr);
+  EXPECT_EQ(stream.state(), FakeStream::State::kAborted);
+}
+
+}  // namespace
+}  // namespace itemgate::server

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "http/response.h"
+#include "itemgate/error.h"
+#include "itemgate/item.h"
+#include "itemgate/save_result.h"
+
+namespace itemgate::server {
+
+/// What went wrong, as clients are told. The names and statuses are in one table and never change (docs/http-api.md).
+enum class ProblemCode : std::uint8_t {
+  kInvalidArgument,
+  kInvalidUtf8,
+  kInvalidJson,
+  kJsonTooDeep,
+  kUnknownField,
+  kInvalidContent,
+  kEmptyContent,
+  kDigestMismatch,
+  kKeyInvalid,
+  kNotFound,
+  kMethodNotAllowed,
+  kNotAcceptable,
+  kContentInProgress,
+  kRequestInProgress,
+  kAlreadyExists,
+  kTooLarge,
+  kUnsupportedType,
+  kUnsupportedEncoding,
+  kNotCanonical,
+  kKeyReused,
+  kInternal,
+  kNotImplemented,
+  kSaveFailed,
+  kSaveUnknown,
+  kOverloaded,
+  kTooManyInFlight,
+  kDraining,
+  kDeadlinePassed,
+  kStoreUnavailable,
+  kStorageFull,
+};
+
+struct ProblemKind {
+  ProblemCode code;
+  std::string_view name;  // "not-found"
+  int status;
+  std::string_view title;
+  bool retryable;  // the same request may succeed later
+};
+
+[[nodiscard]] const ProblemKind& KindOf(ProblemCode code);
+/// All of them, in the order of the codes.
+[[nodiscard]] std::span<const ProblemKind> AllProblems();
+
+/// One refusal: what happened and what to do, in a sentence that never repeats what was sent.
+struct Problem {
+  ProblemCode code = ProblemCode::kInternal;
+  std::string detail;
+  ItemId item_id;                       // 0: none
+  std::string operation;                // empty: none
+  std::chrono::seconds retry_after{0};  // 0: a second for those that are retryable later, else none
+};
+
+/// The answer of RFC 9457. `trace_id` may be empty.
+[[nodiscard]] http::Response ProblemResponse(const Problem& problem, std::string_view request_id,
+                                             std::string_view trace_id);
+/// The same for what is not in the table: an error of the protocol.
+[[nodiscard]] http::Response ProblemResponse(int status, std::string_view code,
+                                             std::string_view detail, std::string_view request_id);
+
+/// What an error of a look-up or of a parameter means to a client.
+[[nodiscard]] Problem ProblemOf(const Error& error);
+
+/// Why a save did not make or find an item. REQUIRES: it did neither, and is not in progress.
+[[nodiscard]] Problem ProblemOf(const SaveResult& result);
+
+}  // namespace itemgate::server

@@ -1,0 +1,297 @@
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "key/scope_loan.h"
+#include "server/route_table.h"
+#include "testing/api_fixture.h"
+
+namespace itemgate::server {
+namespace {
+
+using namespace std::chrono_literals;
+using http::Method;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+constexpr const char* kHelloSha256 =
+    "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+TEST_F(ApiTest, GivesAContentBackWithAllThatIsKnownOfIt) {
+  Save("hello", {{"Content-Type", "text/plain"}});
+  const http::Response item = Get("/v1/items/1");
+  EXPECT_EQ(item.status, 200);
+  EXPECT_EQ(item.body, "hello");
+  EXPECT_EQ(FieldOf(item, "Content-Type"), "text/plain");
+  EXPECT_EQ(FieldOf(item, "Item-Id"), "1");
+  EXPECT_EQ(FieldOf(item, "Item-Scope"), "default");
+  EXPECT_THAT(FieldOf(item, "Item-Saved-At"), StartsWith("20"));
+  EXPECT_EQ(FieldOf(item, "ETag"), std::string("\"") + kHelloSha256 + "\"");
+  EXPECT_EQ(FieldOf(item, "Repr-Digest"), "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:");
+  EXPECT_EQ(FieldOf(item, "X-Content-Type-Options"), "nosniff");
+  EXPECT_EQ(FieldOf(item, "Content-Disposition"), "attachment");
+  const http::Response same = Get("/v1/items/1", {{"If-None-Match", FieldOf(item, "ETag")}});
+  EXPECT_EQ(same.status, 304);
+  EXPECT_EQ(same.body, "");
+  EXPECT_EQ(Get("/v1/items/1", {{"If-None-Match", "\"other\""}}).status, 200);
+}
+
+TEST_F(ApiTest, AnswersHeadAsGet) {
+  Save("hello");
+  const http::Response item = Send(Method::kHead, "/v1/items/1");
+  EXPECT_EQ(item.status, 200);
+  EXPECT_EQ(FieldOf(item, "Content-Type"), "application/octet-stream");
+  EXPECT_EQ(item.body, "hello");  // counted and left out by the server
+  EXPECT_EQ(last_logged().method, "HEAD");
+  EXPECT_EQ(Send(Method::kHead, "/v1/items/9").status, 404);
+}
+
+TEST_F(ApiTest, HasNoItemUnderWhatIsNoId) {
+  Save("hello");
+  for (const std::string& id :
+       {std::string("2"), std::string("0"), std::string("01"), std::string("+1"), std::string("-1"),
+        std::string("1%00"), std::string("%00"), std::string("%2e%2e"), std::string("../1"),
+        std::string(".."), std::string("%2E%2E%2F1"), std::string("1/"), std::string(""),
+        std::string("%"), std::string("18446744073709551616"), std::string(10'240, '1')}) {
+    const http::Response missing = Get("/v1/items/" + id);
+    EXPECT_EQ(missing.status, 404) << id;
+    EXPECT_EQ(CodeOf(missing), "not-found");
+  }
+  EXPECT_EQ(Get("/v1/items/%31").status, 200);
+}
+
+TEST_F(ApiTest, ListsItemsPageByPage) {
+  for (const char* const content : {"a", "b", "\xFF"}) Save(content);
+  const http::Response first = Get("/v1/items?limit=2");
+  EXPECT_THAT(first.body, StartsWith(R"({"items":[{"id":1,"scope":"default","saved_at":"20)"));
+  EXPECT_THAT(first.body, HasSubstr(R"("content":"b"}],"next":2})"));
+  const http::Response last = Get("/v1/items?after=2&limit=2");
+  EXPECT_THAT(last.body, HasSubstr(R"("id":3)"));
+  EXPECT_THAT(last.body, HasSubstr(R"("content_base64":"/w==")"));
+  EXPECT_THAT(last.body, Not(HasSubstr("next")));
+  EXPECT_THAT(Get("/v1/items?limit=3").body, Not(HasSubstr("next")));
+  EXPECT_EQ(Get("/v1/items?after=3").body, R"({"items":[]})");
+  EXPECT_THAT(Get("/v1/items?content=false").body, Not(HasSubstr("\"content\"")));
+  for (const char* const query : {"after=-1", "after=01", "limit=0", "limit=1001", "limit=",
+                                  "content=no", "page=2", "after=1&after=2", "after=%3", "limit"})
+    EXPECT_EQ(CodeOf(Get("/v1/items?" + std::string(query))), "invalid_argument") << query;
+}
+
+TEST_F(ApiTest, FindsAContentByItsDigestInItsScope) {
+  Save("hello", {{"Item-Scope", "a+b"}});
+  const std::string path = std::string("/v1/contents/sha256/") + kHelloSha256;
+  EXPECT_EQ(CodeOf(Get(path)), "not-found");
+  for (const http::Response& found :
+       {Get(path + "?scope=a+b"), Get(path + "?scope=a%2Bb"), Get(path, {{"Item-Scope", "a+b"}}),
+        Get(path + "?scope=a+b", {{"Item-Scope", "a+b"}}),
+        Send(Method::kHead, path + "?scope=a+b")}) {
+    EXPECT_EQ(found.status, 200);
+    EXPECT_EQ(found.body, "hello");
+    EXPECT_EQ(FieldOf(found, "Content-Location"), "/v1/items/1");
+  }
+  EXPECT_EQ(Get(path + "?scope=a+b", {{"If-None-Match", "*"}}).status, 304);
+  EXPECT_EQ(CodeOf(Get(path + "?scope=a+b", {{"Item-Scope", "c"}})), "invalid_argument");
+  EXPECT_EQ(CodeOf(Get("/v1/contents/sha256/abc")), "invalid_argument");
+}
+
+TEST_F(ApiTest, ReadingInAScopeMakesItsNameNotKnown) {
+  const std::string digest(kHelloSha256);
+  const std::string path = "/v1/contents/sha256/" + digest;
+  EXPECT_EQ(Get(path + "?scope=unheard-1").status, 404);
+  EXPECT_EQ(Get(path, {{"Item-Scope", "unheard-2"}}).status, 404);
+  EXPECT_EQ(Get(path + "?scope=unheard-3", {{"Item-Scope", "unheard-3"}}).status, 404);
+  const auto missing = [&](const std::string& more, Headers headers) {
+    headers.emplace_back("Content-Type", "application/json");
+    return Post("/v1/contents:findMissing", "{\"sha256\":[\"" + digest + "\"]" + more + "}",
+                headers)
+        .body;
+  };
+  EXPECT_THAT(missing(R"(,"scope":"unheard-4")", {}), HasSubstr(digest));
+  EXPECT_THAT(missing("", {{"Item-Scope", "unheard-5"}}), HasSubstr(digest));
+  EXPECT_EQ(Get("/v1/operations/" + digest + ".unheard-6").status, 404);
+  for (int i = 1; i <= 6; ++i) {  // of a name that is not known each loan is a scope of its own
+    const std::string name = "unheard-" + std::to_string(i);
+    const auto one = ScopeLoan::Named(name);
+    const auto another = ScopeLoan::Named(name);
+    EXPECT_NE(one->scope(), another->scope()) << name;
+  }
+}
+
+TEST_F(ApiTest, TellsWhichContentsAreMissing) {
+  Save("hello");
+  const Headers json = {{"Content-Type", "application/json; charset=UTF-8"}};
+  const std::string other(64, 'a');
+  const std::string ask = R"({"sha256":[")" + std::string(kHelloSha256) + "\",\"" + other + "\"]}";
+  EXPECT_EQ(Post("/v1/contents:findMissing", ask, json).body, R"({"missing":[")" + other + "\"]}");
+  EXPECT_THAT(Post("/v1/contents:findMissing",
+                   R"({"sha256":[")" + std::string(kHelloSha256) + R"("],"scope":"b"})", json)
+                  .body,
+              HasSubstr(kHelloSha256));
+  std::string many = "{\"sha256\":[\"" + other + "\"";
+  for (int i = 0; i < 10'000; ++i) many += ",\"" + other + "\"";
+  for (const auto& [body, code] :
+       {std::pair<std::string, std::string>(R"({"sha256":["a"]})", "invalid_argument"),
+        {R"({"sha256":[1]})", "invalid_argument"},
+        {R"({"sha256":1})", "invalid_argument"},
+        {R"({"scope":1,"sha256":[]})", "invalid_argument"},
+        {R"({"scope":"a b","sha256":[]})", "invalid_argument"},
+        {"{}", "invalid_argument"},
+        {"[]", "invalid_argument"},
+        {many + "]}", "invalid_argument"},
+        {R"({"sha256":[],"id":1})", "unknown_field"},
+        {R"({"sha256":[],"sha256":[]})", "invalid_json"},
+        {R"({"sha256":[]}x)", "invalid_json"},
+        {"", "invalid_json"},
+        {"{\"\xFF\":1}", "invalid_utf8"}})
+    EXPECT_EQ(CodeOf(Post("/v1/contents:findMissing", body, json)), code) << body.substr(0, 40);
+  EXPECT_EQ(CodeOf(Post("/v1/contents:findMissing", ask)), "unsupported-type");
+}
+
+TEST_F(ApiTest, ShowsAndAwaitsAnOperation) {
+  const std::string path = std::string("/v1/operations/") + kHelloSha256 + ".default";
+  EXPECT_EQ(CodeOf(Get(path)), "not-found");
+  store_.Hold();
+  const auto saving = BeginSave("hello", {{"X-Request-Id", "first"}});
+  BeginSave("hello");
+  const http::Response peek = Get(path);
+  EXPECT_THAT(peek.body, HasSubstr(R"("state":"in-progress")"));
+  EXPECT_EQ(FieldOf(peek, "Retry-After"), "1");
+  const auto waiting = Begin(Method::kGet, path + "?wait=2");
+  const auto patient = Begin(Method::kGet, path + "?wait=30");
+  Advance(2s);
+  EXPECT_THAT(waiting->response->body, HasSubstr(R"("state":"in-progress")"));
+  const http::Response in_flight = Get("/v1/inflight?limit=5");
+  EXPECT_THAT(in_flight.body, HasSubstr(R"("sender":"192.0.2.7 first")"));
+  EXPECT_THAT(in_flight.body, HasSubstr(R"("for_seconds":2)"));
+  EXPECT_THAT(in_flight.body, HasSubstr(R"("waiters":2)"));
+  EXPECT_FALSE(patient->response);
+  store_.Release();
+  Run();
+  EXPECT_THAT(patient->response->body, HasSubstr(R"("state":"saved","id":1)"));
+  EXPECT_EQ(FieldOf(Get(path), "Content-Location"), "/v1/items/1");
+  EXPECT_EQ(saving->response->status, 201);
+  for (const std::string& name :
+       {std::string("x"), std::string(64, 'a'), std::string(64, 'a') + ".",
+        std::string(64, 'g') + ".a", std::string(64, 'a') + ".a%20b"})
+    EXPECT_EQ(CodeOf(Get("/v1/operations/" + name)), "not-found") << name;
+  EXPECT_EQ(CodeOf(Get(path + "?wait=x")), "invalid_argument");
+}
+
+TEST_F(ApiTest, TellsThoseWhoWaitedForAnOperationWhyItFailed) {
+  store_.Hold();
+  const auto saving = BeginSave("hello");
+  const auto waiting =
+      Begin(Method::kGet, std::string("/v1/operations/") + kHelloSha256 + ".default?wait=9");
+  store_.FailNext(Error(ErrorCode::kStorageFull, "no space left"));
+  store_.Release();
+  Run();
+  EXPECT_EQ(saving->response->status, 507);
+  EXPECT_EQ(waiting->response->status, 200);
+  EXPECT_THAT(waiting->response->body,
+              HasSubstr(R"("state":"failed","problem":{"code":"storage-)"));
+}
+
+TEST_F(ApiTest, ASlowBackendIsNoOverload) {
+  backend_ = std::make_unique<HeldBackend>();
+  options_.admission.delay_target = Duration::zero();
+  for (int i = 0; i < 20; ++i) {
+    const auto saving = BeginSave("slow" + std::to_string(i));
+    Advance(40s);
+    backend_->End();
+    Run();
+    EXPECT_EQ(saving->response->status, 201);
+  }
+  EXPECT_FALSE(api().overloaded());
+  const auto waiting = BeginSave("x", {{"Prefer", "wait=1"}});
+  Advance(1s);
+  EXPECT_EQ(FieldOf(*waiting->response, "Retry-After"), "38");  // what saves take
+  backend_->End();
+}
+
+TEST_F(ApiTest, CountsAndShowsItsConfiguration) {
+  options_.config_json = R"({"listen":"127.0.0.1:8080"})";
+  Save("hello");
+  Save("hello");
+  const http::Response stats = Get("/v1/stats");
+  EXPECT_THAT(stats.body, StartsWith(R"({"items":1,"content_bytes":5,)"));
+  EXPECT_THAT(stats.body, HasSubstr(R"("created":1,"duplicates":1,"joined":0)"));
+  const http::Response config = Get("/v1/config");
+  EXPECT_THAT(config.body, StartsWith(R"({"settings":{"listen":"127.0.0.1:8080"},"limits":{)"));
+  EXPECT_THAT(config.body, HasSubstr(R"("idempotency_key_lifetime_seconds":86400)"));
+  EXPECT_THAT(Get("/").body, HasSubstr("curl"));
+}
+
+TEST_F(ApiTest, WorkWhoseTimeIsOverIsNotBegun) {
+  Save("hello");
+  const FakeRequest request(Method::kGet, "/v1/items/1", {{"Request-Timeout", "2"}});
+  FakeExchange exchange(request, loop_);
+  api().Handle(exchange);
+  clock_.Set(clock_.Now() + 2s);
+  Run();
+  EXPECT_EQ(CodeOf(*exchange.answer()->response), "deadline-passed");
+}
+
+TEST_F(ApiTest, HidesWhatWentWrongInsideAndTellsTheLog) {
+  options_.config_json = "{}";
+  verify_ = [](auto) -> Result<VerifyReport> {
+    return Fail(ErrorCode::kCorrupt, "log/00001 is damaged");
+  };
+  const Streamed verify = Open(Method::kPost, "/v1/store:verify");
+  Run();
+  EXPECT_EQ(verify.stream->head().status, 500);
+  EXPECT_THAT(verify.stream->written(), HasSubstr(R"("code":"internal")"));
+  EXPECT_THAT(verify.stream->written(), Not(HasSubstr("damaged")));
+  EXPECT_EQ(last_logged().detail, "log/00001 is damaged");
+}
+
+TEST_F(ApiTest, RefusesWhatItsHeadRulesOut) {
+  const auto refused = [&](Method method, const std::string& target, Headers headers = {}) {
+    const http::Response response = Send(method, target, std::move(headers));
+    return std::to_string(response.status) + " " + CodeOf(response);
+  };
+  EXPECT_EQ(refused(Method::kGet, "/v2/items"), "404 not-found");
+  EXPECT_EQ(refused(Method::kGet, "/metrics"), "404 not-found");
+  EXPECT_EQ(refused(Method::kDelete, "/v1/items/1"), "405 method-not-allowed");
+  EXPECT_EQ(refused(Method::kTrace, "/nowhere"), "405 method-not-allowed");
+  EXPECT_EQ(refused(Method::kUnknown, "/v1/items"), "501 not-implemented");
+  EXPECT_EQ(FieldOf(Send(Method::kPut, "/v1/items"), "Allow"), "POST, GET, HEAD");
+  EXPECT_EQ(FieldOf(Send(Method::kPost, "/v1/stats"), "Allow"), "GET, HEAD");
+  const Headers picture = {{"Accept", "image/png, image/*"}};
+  EXPECT_EQ(refused(Method::kPost, "/v1/items", picture), "406 not-acceptable");
+  EXPECT_EQ(Get("/", {{"Accept", "text/html;q=0.8, */*;q=0.1"}}).status, 200);
+  EXPECT_EQ(refused(Method::kGet, "/v1/stats", {{"Accept", "application/json;q=0, */*"}}),
+            "406 not-acceptable");
+  EXPECT_EQ(refused(Method::kPost, "/v1/items", {{"Content-Encoding", "gzip"}}),
+            "415 unsupported-encoding");
+  EXPECT_EQ(refused(Method::kPost, "/v1/items:batch"), "415 unsupported-type");
+  EXPECT_EQ(refused(Method::kPost, "/v1/items:batch", {{"Content-Type", "application/json"}}),
+            "415 unsupported-type");
+  EXPECT_EQ(refused(Method::kPost, "/v1/items:batch",
+                    {{"Content-Type", "application/x-ndjson;charset=utf-7"}}),
+            "415 unsupported-type");
+}
+
+TEST_F(ApiTest, GivesTheServersOwnProblemsTheSameForm) {
+  const http::Response problem = api().Problem(431, "head-too-large", "send fewer headers");
+  EXPECT_EQ(problem.status, 431);
+  EXPECT_EQ(CodeOf(problem), "head-too-large");
+  EXPECT_EQ(FieldOf(problem, "X-Request-Id").size(), 13U);
+  EXPECT_EQ(last_logged().route, "unknown");
+}
+
+TEST_F(ApiTest, TellsTheServerWhatToDoWithABody) {
+  options_.body_bytes_max = 1000;
+  const auto plan = [&](Method method, const std::string& target, Headers headers = {}) {
+    return api().Receive(FakeRequest(method, target, std::move(headers)).request());
+  };
+  EXPECT_EQ(plan(Method::kPost, "/v1/items").body_bytes_max, 1000U);
+  EXPECT_EQ(plan(Method::kPost, "/v1/items:batch", {{"Content-Type", "application/x-ndjson"}})
+                .body_bytes_max,
+            SIZE_MAX);
+  EXPECT_LT(plan(Method::kGet, "/v1/items/1").body_bytes_max, 100'000U);
+}
+
+}  // namespace
+}  // namespace itemgate::server

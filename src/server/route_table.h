@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "http/application.h"
+#include "http/request.h"
+#include "server/problem.h"
+
+namespace itemgate::server {
+
+struct ApiState;
+class Call;
+class StreamedCall;
+
+enum class ParameterPlace : std::uint8_t { kPath, kQuery, kHeader };
+enum class ParameterType : std::uint8_t { kText, kInteger, kNumber, kFlag };
+
+/// A parameter of a route, as its users read it.
+struct Parameter {
+  ParameterPlace place;
+  std::string_view name;
+  ParameterType type;
+  std::string_view description;
+};
+
+/// A status that says that all is well.
+struct Success {
+  int status;
+  std::string_view description;
+  std::string_view media_type;  // of the body; empty: there is none
+  std::string_view schema;      // of the body, in the document's components; empty: any bytes
+  std::span<const std::string_view> headers = {};  // that it carries besides X-Request-Id
+};
+
+/// What a route does with the body of a request.
+enum class BodyPolicy : std::uint8_t {
+  kNone,      // read and dropped; at most a little
+  kWhole,     // given to the handler in one piece
+  kStreamed,  // given as it comes; the answer is streamed too
+};
+
+/// What a body may be.
+struct RequestType {
+  std::string_view media_type;  // "*/*": any
+  std::string_view schema;      // empty: any bytes
+};
+
+/// One row of the table from which requests are routed and the OpenAPI document is made.
+struct Route {
+  http::Method method;    // kGet answers HEAD as well
+  std::string_view path;  // a template: a part in braces stands for one part of the path
+  std::string_view operation_id;
+  std::string_view summary;
+  std::span<const Parameter> parameters;
+  std::span<const RequestType> request_types;
+  std::span<const Success> successes;
+  std::span<const ProblemCode> problems;  // besides those that every route may answer
+  BodyPolicy body = BodyPolicy::kNone;
+  std::string_view answer_type;  // must be acceptable to the client; empty: whatever was saved
+  bool saves = false;            // refused while the server drains
+
+  // One of the two.
+  void (*handle)(ApiState&, Call&) = nullptr;
+  std::shared_ptr<http::StreamHandler> (*open)(ApiState&, StreamedCall) = nullptr;
+};
+
+[[nodiscard]] std::span<const Route> Routes();
+
+/// The problems that any route may answer.
+[[nodiscard]] std::span<const ProblemCode> CommonProblems();
+
+/// True if the table says that the route may answer this status.
+[[nodiscard]] bool Declares(const Route& route, int status);
+
+/// Where a request goes. The part of the path that stands for the braces is still percent-encoded.
+struct RouteMatch {
+  const Route* route = nullptr;  // null: see `allow`
+  std::string_view path_parameter;
+  std::string allow;  // the methods that the path has; empty: no such path
+};
+[[nodiscard]] RouteMatch FindRoute(http::Method method, std::string_view path);
+
+/// "GET", "HEAD", "POST"; the table has no others.
+[[nodiscard]] std::string_view MethodName(http::Method method);
+
+}  // namespace itemgate::server

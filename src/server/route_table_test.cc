@@ -1,0 +1,145 @@
+#include "server/route_table.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include "server/open_api.h"
+
+namespace itemgate::server {
+namespace {
+
+using http::Method;
+
+std::string Filled(std::string_view path) {
+  const std::size_t open = path.find('{');
+  if (open == std::string_view::npos) return std::string(path);
+  return std::string(path.substr(0, open)) + "17" + std::string(path.substr(path.find('}') + 1));
+}
+
+TEST(RouteTable, LeadsEachMethodOfEachPathToItsOwnRoute) {
+  for (const Route& route : Routes()) {
+    const std::string path = Filled(route.path);
+    EXPECT_EQ(FindRoute(route.method, path).route, &route) << path;
+    if (route.method == Method::kGet) {
+      EXPECT_EQ(FindRoute(Method::kHead, path).route, &route);
+    }
+    const RouteMatch wrong = FindRoute(Method::kPatch, path);
+    EXPECT_EQ(wrong.route, nullptr);
+    EXPECT_NE(wrong.allow.find(MethodName(route.method)), std::string::npos) << path;
+    EXPECT_EQ(FindRoute(route.method, path + "/x/y").route, nullptr);
+    EXPECT_TRUE(FindRoute(route.method, path + "/x/y").allow.empty());
+    EXPECT_NE(route.handle == nullptr, route.open == nullptr) << path;
+  }
+}
+
+TEST(RouteTable, HasNoNameTwiceAndDescribesEveryPartOfAPath) {
+  std::set<std::string_view> names;
+  for (const Route& route : Routes()) {
+    EXPECT_TRUE(names.insert(route.operation_id).second) << route.operation_id;
+    const auto in_path = std::ranges::count_if(
+        route.parameters, [](const Parameter& p) { return p.place == ParameterPlace::kPath; });
+    EXPECT_EQ(in_path, std::ranges::count(route.path, '{')) << route.path;
+    for (const Parameter& parameter : route.parameters) {
+      if (parameter.place != ParameterPlace::kPath) continue;
+      EXPECT_NE(route.path.find("{" + std::string(parameter.name) + "}"), std::string::npos);
+    }
+  }
+}
+
+TEST(RouteTable, TakesOnePartOfAPathForItsBraces) {
+  EXPECT_EQ(FindRoute(Method::kGet, "/v1/items/a%2Fb").path_parameter, "a%2Fb");
+  EXPECT_EQ(FindRoute(Method::kPost, "/v1/scopes/x/items:batch").path_parameter, "x");
+  EXPECT_EQ(FindRoute(Method::kGet, "/v1/items/").route, nullptr);
+  EXPECT_EQ(FindRoute(Method::kPost, "/v1/scopes//items").route, nullptr);
+  EXPECT_EQ(FindRoute(Method::kPost, "/v1/scopes/a/b/items").route, nullptr);
+}
+
+class OpenApiTest : public testing::Test {
+ protected:
+  OpenApiTest() : document_(parser_.parse(OpenApiDocument())) {}
+
+  /// True if a reference such as "#/components/schemas/Item" leads somewhere.
+  [[nodiscard]] bool Leads(std::string_view reference) const {
+    return !document_.at_pointer(reference.substr(1)).error();
+  }
+
+  void CheckReferences(simdjson::dom::element element) const {
+    if (element.is_array()) {
+      for (const simdjson::dom::element child : simdjson::dom::array(element))
+        CheckReferences(child);
+    }
+    if (!element.is_object()) return;
+    for (const auto [name, child] : simdjson::dom::object(element)) {
+      if (name == "$ref") {
+        EXPECT_TRUE(Leads(std::string_view(child))) << std::string_view(child);
+      }
+      CheckReferences(child);
+    }
+  }
+
+  /// "GET /v1/items/{id} 404" and "GET /v1/items/{id} path id" of all there are.
+  [[nodiscard]] std::set<std::string> Facts() const {
+    std::set<std::string> facts;
+    for (const auto [path, methods] : simdjson::dom::object(document_["paths"])) {
+      for (const auto [method, operation] : simdjson::dom::object(methods)) {
+        const std::string head = std::string(method) + " " + std::string(path) + " ";
+        for (const auto [status, response] : simdjson::dom::object(operation["responses"]))
+          facts.insert(head + std::string(status));
+        for (const simdjson::dom::element parameter :
+             simdjson::dom::array(operation["parameters"])) {
+          if (parameter["in"].error()) continue;  // one of those that every route has
+          facts.insert(head + std::string(std::string_view(parameter["in"])) + " " +
+                       std::string(std::string_view(parameter["name"])));
+        }
+        simdjson::dom::object content;
+        if (operation.at_pointer("/requestBody/content").get(content)) continue;
+        for (const auto [type, schema] : content) facts.insert(head + std::string(type));
+      }
+    }
+    return facts;
+  }
+
+  simdjson::dom::parser parser_;
+  simdjson::dom::element document_;
+};
+
+std::set<std::string> FactsOf(const Route& route, const std::string& method) {
+  std::set<std::string> facts;
+  const std::string head = method + " " + std::string(route.path) + " ";
+  for (int status = 100; status < 600; ++status) {
+    if (Declares(route, status)) facts.insert(head + std::to_string(status));
+  }
+  for (const Parameter& parameter : route.parameters) {
+    if (parameter.name == "Content-Type") continue;  // told by the body's media types
+    const char* const place = parameter.place == ParameterPlace::kPath    ? "path "
+                              : parameter.place == ParameterPlace::kQuery ? "query "
+                                                                          : "header ";
+    facts.insert(head + place + std::string(parameter.name));
+  }
+  for (const RequestType& type : route.request_types)
+    facts.insert(head + std::string(type.media_type));
+  return facts;
+}
+
+TEST_F(OpenApiTest, SaysWhatTheTableSays) {
+  std::set<std::string> expected;
+  for (const Route& route : Routes()) {
+    expected.merge(FactsOf(route, route.method == Method::kGet ? "get" : "post"));
+    if (route.method == Method::kGet) expected.merge(FactsOf(route, "head"));
+  }
+  EXPECT_EQ(Facts(), expected);
+  EXPECT_GT(expected.size(), 200U);
+}
+
+TEST_F(OpenApiTest, RefersOnlyToWhatItHas) {
+  EXPECT_TRUE(Leads("#/components/schemas/Problem"));
+  EXPECT_FALSE(Leads("#/components/schemas/Nothing"));
+  CheckReferences(document_);
+}
+
+}  // namespace
+}  // namespace itemgate::server

@@ -1,0 +1,324 @@
+#!/usr/bin/env python3
+"""Running the server: health, metrics, drain, reload, logs, systemd, and starts that fail."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from blackbox import BUSY, INPUT_OUTPUT, OK, USAGE, run
+from http_connection import Connection, request_bytes
+from serving import Server, ServerTest, SharedServerTest, wait_until
+
+DRAIN_SECONDS = 10
+
+METRICS = """
+    itemgate_build_info itemgate_ready itemgate_draining itemgate_config_last_reload_successful itemgate_requests_total
+    itemgate_request_duration_seconds itemgate_http_connections itemgate_http_connections_accepted_total
+    itemgate_http_connections_refused_total itemgate_http_protocol_errors_total itemgate_http_received_bytes_total
+    itemgate_http_sent_bytes_total itemgate_saves_total itemgate_saves_joined_total itemgate_near_cache_hits_total
+    itemgate_commits_total itemgate_in_flight itemgate_in_flight_peak itemgate_store_items itemgate_store_disk_bytes
+    itemgate_store_syncs_total itemgate_process_start_time_seconds itemgate_process_resident_memory_bytes
+    itemgate_process_open_fds itemgate_process_cpu_seconds_total itemgate_log_lines_dropped_total""".split()
+
+
+def metric(server, name):
+    text = server.manage("GET", "/metrics").body.decode()
+    return float(re.search(rf"(?m)^{re.escape(name)} (\S+)$", text)[1])
+
+
+class ManagementTest(SharedServerTest):
+    def test_health(self):
+        for path in ("/healthz", "/readyz"):
+            self.assertEqual(self.server.manage("GET", path).status, 200)
+            self.assertEqual(self.server.manage("HEAD", path).status, 200)
+            self.assertEqual(self.server.manage("POST", path).status, 405)
+
+    def test_the_two_listeners_serve_nothing_of_each_other(self):
+        for method, path in (("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("POST", "/drain")):
+            self.assert_problem(self.server.request(method, path), 404, "not-found")
+        for path in ("/v1/items", "/v1/stats", "/v1/openapi.json", "/"):
+            self.assertEqual(self.server.manage("GET", path).status, 404)
+        self.assertEqual(self.server.manage("GET", "/drain").status, 405)
+
+    def test_metrics_are_clean_and_have_their_names(self):
+        self.server.save(b"counted")
+        self.server.save(b"counted")
+        self.server.get("/v1/items/1")
+        self.server.get("/nowhere")
+        answer = self.server.manage("GET", "/metrics")
+        self.assertTrue(answer.fields["content-type"].startswith("text/plain; version=0.0.4"))
+        checked = subprocess.run(["promtool", "check", "metrics"], input=answer.body, capture_output=True, check=False)
+        self.assertEqual((checked.returncode, checked.stdout, checked.stderr), (0, b"", b""))
+        self.assertEqual(sorted(re.findall(r"(?m)^# TYPE (\S+)", answer.body.decode())), sorted(METRICS))
+        self.assertEqual(metric(self.server, 'itemgate_saves_total{outcome="created"}'), 1)
+        self.assertEqual(metric(self.server, 'itemgate_saves_total{outcome="duplicate"}'), 1)
+        self.assertEqual(metric(self.server, "itemgate_store_items"), 1)
+        routes = set(re.findall(r'itemgate_requests_total\{.*route="([^"]*)"', answer.body.decode()))
+        self.assertLessEqual({"/v1/items", "/v1/items/{id}"}, routes)
+        self.assertNotIn("/nowhere", routes, "senders must not choose labels")
+
+    def test_the_start_says_how_to_begin(self):
+        printed = self.server.out_path.read_text() + self.server.log
+        self.assertIn("curl", printed)
+        self.assertIn(self.server.url, printed)
+
+
+class Client(threading.Thread):
+    """Saves one new content after another on one connection, until that ends. Checks that it ends cleanly."""
+
+    def __init__(self, server, number):
+        super().__init__()
+        self.saved, self.broken, self._server, self._number = {}, None, server, number
+        self.start()
+
+    def run(self):
+        connection = self._server.connect()
+        for count in range(1_000_000):
+            content = b"client %d item %d" % (self._number, count)
+            try:
+                connection.send(request_bytes("POST", "/v1/items", content))
+                if not connection.reader.peek(1):
+                    break  # closed before it answered anything
+            except ConnectionError:
+                break
+            try:
+                answer = connection.answer()
+            except (OSError, AssertionError) as error:
+                self.broken = error
+                break
+            if answer.status == 201:
+                self.saved[content] = answer.id
+            elif (answer.status, answer.code) != (503, "draining"):
+                self.broken = answer
+            if answer.closes:
+                break
+        connection.close()
+
+
+class DrainTest(ServerTest):
+    def end(self, server, within=DRAIN_SECONDS):
+        begin = time.monotonic()
+        self.assertEqual(server.wait(), 0, server.log)
+        self.assertLess(time.monotonic() - begin, within)
+
+    def test_under_load_nothing_acknowledged_is_lost_and_nobody_gets_half_an_answer(self):
+        server = self.serve()
+        clients = [Client(server, number) for number in range(16)]
+        wait_until(lambda: server.stats()["items"] > 500, "the load is on")
+        server.terminate()
+        self.end(server)
+        for client in clients:
+            client.join()
+            self.assertIsNone(client.broken)
+        saved = {content: item_id for client in clients for content, item_id in client.saved.items()}
+        self.assertGreater(len(saved), 400)
+        server.start()
+        items = server.items()
+        self.assertEqual({content: item_id for item_id, content in items.items() if content in saved}, saved)
+
+    def slow_save(self, server):
+        connection = server.connect()
+        self.addCleanup(connection.close)
+        connection.send(request_bytes("POST", "/v1/items", b"slow"))
+        wait_until(lambda: server.stats()["in_flight"], "the save is under way")
+        return connection
+
+    def test_it_is_not_ready_first_and_what_was_begun_is_finished(self):
+        server = self.serve("--backend.simulated-delay", "2s")
+        connection = self.slow_save(server)
+        server.terminate()
+        not_ready = wait_until(lambda: (answer := server.manage("GET", "/readyz")).status == 503 and answer,
+                               "not ready")
+        self.assertIn(b"drain", not_ready.body)
+        self.assertEqual(server.manage("GET", "/healthz").status, 200)
+        answer = connection.answer()
+        self.assertEqual((answer.status, answer.outcome, answer.closes), (201, "created", True))
+        self.end(server)
+
+    def test_a_save_that_takes_too_long_is_handed_back(self):
+        server = self.serve("--backend.simulated-delay", "40s", "--drain.time", "2s")
+        connection = self.slow_save(server)
+        stream = server.connect()
+        self.addCleanup(stream.close)
+        stream.send(request_bytes("GET", "/v1/feed"))
+        head = stream.head()
+        self.assertEqual(head.status, 200)
+        server.terminate()
+        answer = connection.answer()
+        operation = hashlib.sha256(b"slow").hexdigest() + ".default"
+        self.assertEqual((answer.status, answer.json()), (202, {"outcome": "in-progress", "operation": operation}))
+        self.assertEqual(answer.fields["location"], f"/v1/operations/{operation}")
+        self.assertTrue(answer.closes)
+        self.assertEqual(b"".join(stream.pieces(head)).strip(), b"", "the feed ends in order")
+        self.end(server)
+
+    def test_new_saves_are_refused_meanwhile_and_what_can_be_read_is_read(self):
+        server = self.serve("--backend.simulated-delay", "1s")
+        other = server.connect()
+        self.addCleanup(other.close)
+        self.slow_save(server)
+        other.send(request_bytes("GET", "/v1/stats")[:-2])  # a request begun before the drain
+        self.assertEqual(server.manage("POST", "/drain").status, 202)
+        wait_until(lambda: server.manage("GET", "/readyz").status == 503, "not ready")
+        other.send(b"\r\n")
+        self.assertEqual(other.answer().status, 200)
+        self.end(server)
+
+    def test_a_second_signal_ends_it_at_once(self):
+        server = self.serve("--backend.simulated-delay", "40s", "--drain.time", "50s")
+        self.slow_save(server)
+        server.terminate()
+        wait_until(lambda: server.manage("GET", "/readyz").status == 503, "the drain has begun")
+        self.assertIsNone(server.process.poll())
+        server.terminate()
+        begin = time.monotonic()
+        server.wait()
+        self.assertLess(time.monotonic() - begin, 5)
+
+    def test_interrupt_is_the_same(self):
+        server = self.serve()
+        server.save(b"kept")
+        server.process.send_signal(signal.SIGINT)
+        self.end(server)
+        server.start()
+        self.assertEqual(server.save(b"kept").outcome, "duplicate")
+
+
+class ReloadTest(ServerTest):
+    def setUp(self):
+        super().setUp()
+        self.file = self.write("itemgate.toml", b'[log]\nrequests = "none"\nformat = "json"\n')
+        self.server = self.serve("--config", self.file)
+
+    def reload(self, text):
+        self.file.write_bytes(text)
+        self.server.process.send_signal(signal.SIGHUP)
+
+    def is_logged(self):
+        name = f"request-{time.monotonic_ns()}"
+        self.server.get("/v1/stats", {"X-Request-Id": name})
+        return name in self.server.log
+
+    def test_a_good_file_takes_effect_and_a_broken_one_changes_nothing(self):
+        self.assertFalse(self.is_logged())
+        self.reload(b'[log]\nrequests = "all"\nformat = "json"\n')
+        wait_until(self.is_logged, "the new setting holds")
+        self.assertEqual(metric(self.server, "itemgate_config_last_reload_successful"), 1)
+        for broken in (b'[log]\nrequests = "sometimes"\n', b"nonsense", b"[log]\nunknown = 1\n"):
+            self.reload(b'[log]\nrequests = "all"\nformat = "json"\n')
+            wait_until(lambda: metric(self.server, "itemgate_config_last_reload_successful") == 1, "reloaded")
+            lines = len(self.server.log.splitlines())
+            self.reload(broken)
+            wait_until(lambda: metric(self.server, "itemgate_config_last_reload_successful") == 0,
+                       "the failure is told")
+            wait_until(self.is_logged, "the old setting holds")
+            told = [line for line in self.server.log.splitlines()[lines:] if "itemgate.toml" in line]
+            self.assertEqual(len(told), 1, told)
+            self.assertEqual(json.loads(told[0])["level"], "error")
+
+
+class LogTest(ServerTest):
+    def test_each_event_is_one_json_object(self):
+        server = self.serve("--log.format", "json", "--log.requests", "all", "--log.level", "debug")
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        server.save(b"\x1b[31m\nnot in the log", X_Request_Id="request-1",
+                    traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+        server.get("/v1/items/%0a%1b[2J", {"X-Request-Id": "request-2", "User-Agent": "\x80\xff"})
+        server.raw(b"GET /\x1b[31m\x07 HTTP/1.1\r\n\r\n")
+        server.terminate()
+        self.assertEqual(server.wait(), 0)
+        events = [json.loads(line) for line in server.log.splitlines()]
+        self.assertTrue(all(character.isprintable() for character in server.log.replace("\n", "")), server.log)
+        self.assertNotIn("not in the log", server.log)
+        event, = (event for event in events if event.get("request_id") == "request-1")
+        self.assertEqual((event["route"], event["method"], event["status"], event["trace_id"]),
+                         ("/v1/items", "POST", 201, trace))
+        for event in events:
+            self.assertLessEqual({"time", "level", "event"}, set(event))
+            self.assertRegex(event["time"], r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z\Z")
+
+    def test_text_logs_are_harmless_to_terminals(self):
+        server = self.serve("--log.requests", "all")
+        server.get("/v1/items/%0a%1b[2J", {"X-Request-Id": "request-3"})
+        server.raw(b"GET /\x1b[31m\x07 HTTP/1.1\r\n\r\n")
+        self.assertIn("request-3", server.log)
+        self.assertNotIn("\x1b", server.log)
+
+
+class SystemdTest(ServerTest):
+    def test_the_service_manager_is_notified(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.settimeout(30)
+            path = str(self.folder / "notify")
+            manager.bind(path)
+            server = self.serve(environment={"NOTIFY_SOCKET": path})
+            self.assertIn("READY=1", manager.recv(4096).decode().split("\n"))
+            server.terminate()
+            self.assertIn("STOPPING=1", manager.recv(4096).decode().split("\n"))
+            self.assertEqual(server.wait(), 0)
+
+    def test_sockets_are_taken_over(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            wrapper = self.write("activate",
+                                 f'#!/bin/bash\nexec 3<&{listener.fileno()}\nexport LISTEN_PID=$$ LISTEN_FDS=1\n'
+                                 'exec "$REAL_BINARY" "$@"\n'.encode())
+            wrapper.chmod(0o755)
+            server = Server(self.folder, binary=wrapper, pass_fds=(listener.fileno(),),
+                            environment={"REAL_BINARY": os.environ["ITEMGATE_BINARY"]})
+            self.enterContext(server)
+            with Connection(("127.0.0.1", port)) as connection:
+                self.assertEqual(connection.request("POST", "/v1/items", b"activated").status, 201)
+            self.assertIn(("127.0.0.1", port), server.addresses)
+
+
+class StartTest(ServerTest):
+    def serve_and_end(self, *arguments):
+        return run("serve", "--data", self.data, *arguments)
+
+    def test_a_port_that_is_taken(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = "127.0.0.1:%d" % taken.getsockname()[1]
+            free = ("--management.listen", "127.0.0.1:0")
+            for arguments in (("--listen", address, *free), ("--listen", "127.0.0.1:0", "--management.listen",
+                                                             address)):
+                ended = self.serve_and_end(*arguments)
+                self.assertEqual(ended.status, INPUT_OUTPUT, ended.err)
+                self.assertIn(address, ended.err)
+                self.assertIn("in use", ended.err)
+
+    def test_wrong_flags_and_files(self):
+        for arguments in (("--no-such-flag",), ("--listen", "nowhere"), ("--limits.body-bytes", "many"),
+                          ("--drain.time", "-1s"), ("--log.format", "xml"), ("--config", self.folder / "absent.toml"),
+                          ("--config", self.write("broken.toml", b"listen = [")),
+                          ("--config", self.write("unknown.toml", b"no_such_setting = 1\n"))):
+            with self.subTest(arguments):
+                ended = self.serve_and_end(*arguments)
+                self.assertIn(ended.status, (USAGE, INPUT_OUTPUT), ended.err)
+                self.assertTrue(ended.err.strip())
+                self.assertFalse(self.data.exists(), "nothing is made before the settings are known to be good")
+
+    def test_a_directory_in_use(self):
+        server = self.serve()
+        ended = self.serve_and_end("--listen", "127.0.0.1:0", "--management.listen", "127.0.0.1:0")
+        self.assertEqual(ended.status, BUSY, ended.err)
+        self.assertEqual(server.save(b"unharmed").status, 201)
+
+    def test_the_help_names_every_setting(self):
+        shown = run("serve", "--help")
+        self.assertEqual(shown.status, OK)
+        for flag in ("--listen", "--management.listen", "--limits.body-bytes", "--backend.simulated-delay",
+                     "--drain.time",
+                     "--log.format", "--config"):
+            self.assertIn(flag, shown.out.decode())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,285 @@
+"""Runs `itemgate serve`: what the tests of the server share.
+
+Every server is a process of its own on free ports, and is ended by its id. Tests talk to it over `Connection`, which
+accepts nothing but well-formed answers; so whatever the server sends is checked everywhere.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+
+import blackbox
+from blackbox import StoreTest, content_of
+from http_connection import TIMEOUT_SECONDS, Connection
+
+POLL_SECONDS = 0.01
+
+
+def wait_until(condition, what, timeout=TIMEOUT_SECONDS):
+    """Polls until `condition` gives something true, and gives it."""
+    end = time.monotonic() + timeout
+    while not (result := condition()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {timeout} s: {what}")
+        time.sleep(POLL_SECONDS)
+    return result
+
+
+def environment():
+    """This process's, without anything that sets the server."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ITEMGATE_")}
+
+
+class Server:
+    """`itemgate serve` on free ports, as a process of its own. A context manager; `start` may be called by hand.
+
+    Connections of `request` are kept alive, one for each thread.
+    """
+
+    def __init__(self, folder, *flags, data=None, binary=blackbox.BINARY, environment=None, **options):
+        self.folder = Path(folder)
+        self.data = data or self.folder / "data"
+        self.flags = flags
+        self.binary = binary
+        self.exchanges = []  # (method, target, status) of every request()
+        self._environment, self._options = environment or {}, options
+        self._number = 0
+        self._connections = []
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, *_):
+        died = None if self._ended else self.process.poll()
+        self.kill()
+        if kind is None and died not in (None, 0):
+            raise AssertionError(f"the server ended by itself with {died}:\n{self.log[-4000:]}")
+
+    def start(self):
+        """Starts the process and waits until it says that it is ready."""
+        self.spawn()
+        self.wait_for_start()
+        return self
+
+    def spawn(self):
+        self._number += 1
+        self._ended = False
+        self._threads = threading.local()
+        self.addresses_file = self.folder / f"addresses-{self._number}.json"
+        self.log_path, out = self.folder / f"server-{self._number}.log", self.folder / f"server-{self._number}.out"
+        command = [self.binary, "serve", "--listen", "127.0.0.1:0", "--management.listen", "127.0.0.1:0",
+                   "--addresses-file", self.addresses_file, "--data", self.data, *self.flags]
+        with open(self.log_path, "wb") as log, open(out, "wb") as output:
+            self.process = subprocess.Popen(
+                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=log,
+                env=environment() | self._environment, **self._options)
+        self.out_path = out
+
+    def wait_for_start(self):
+        def ready_or_ended():
+            return self.addresses_file.exists() or self.process.poll() is not None
+        try:
+            wait_until(ready_or_ended, "the server is ready")
+        except TimeoutError:
+            self.kill()
+            raise
+        if not self.addresses_file.exists():
+            raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log}")
+        told = json.loads(self.addresses_file.read_text())
+        self.addresses = [address_of(address) for address in told["listen"]]
+        self.address = self.addresses[0]
+        self.management = address_of(told["management"][0])
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def url(self):
+        return "http://%s:%d" % self.address
+
+    @property
+    def management_url(self):
+        return "http://%s:%d" % self.management
+
+    @property
+    def log(self):
+        """What the process has written to its standard error."""
+        return self.log_path.read_text(errors="replace")
+
+    # Talking to it.
+
+    def connect(self, **options):
+        return Connection(self.address, **options)
+
+    def request(self, method, target, body=None, headers=None):
+        """One request over the thread's connection. A connection that the server said it closes is not used again."""
+        connection = getattr(self._threads, "connection", None) or self._kept(self.connect())
+        self._threads.connection = None
+        try:
+            answer = connection.request(method, target, body, headers)
+        except BaseException:
+            connection.close()
+            raise
+        if answer.closes:
+            connection.close()
+        else:
+            self._threads.connection = connection
+        self.exchanges.append((method, target, answer.status))
+        return answer
+
+    def _kept(self, connection):
+        """Remembers a connection of some thread, to close it when the server ends."""
+        self._connections.append(connection)
+        return connection
+
+    def get(self, target, headers=None):
+        return self.request("GET", target, headers=headers)
+
+    def save(self, content, scope=None, **headers):
+        """POST /v1/items; `if_none_match="*"` becomes the header If-None-Match."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if scope:
+            named["Item-Scope"] = scope
+        return self.request("POST", "/v1/items", content, named)
+
+    def batch(self, items, headers=None):
+        """POST /v1/items:batch with these objects as NDJSON; gives the lines of the answer."""
+        body = b"".join(json.dumps(item).encode() + b"\n" for item in items)
+        headers = {"Content-Type": "application/x-ndjson"} | (headers or {})
+        answer = self.request("POST", "/v1/items:batch", body, headers)
+        assert answer.status == 200, answer
+        return answer.lines()
+
+    def raw(self, data, timeout=TIMEOUT_SECONDS):
+        """Sends bytes over a connection of their own; gives all that comes until the server closes."""
+        with self.connect(timeout=timeout) as connection:
+            try:
+                connection.send(data)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # it answered and closed before it had read all
+            return connection.rest()
+
+    def manage(self, method, target):
+        """One request to the management listener."""
+        with Connection(self.management) as connection:
+            return connection.request(method, target)
+
+    def stats(self):
+        return self.get("/v1/stats").json()
+
+    def items(self):
+        """All items as {id: content}; their order, and that no id is missing, are checked."""
+        found, after = {}, 0
+        while after is not None:
+            page = self.get(f"/v1/items?after={after}&limit=1000").json()
+            for item in page["items"]:
+                assert item["id"] == len(found) + 1, f"{item['id']} behind {len(found)}"
+                found[item["id"]] = content_of(item)
+            after = page.get("next")
+        return found
+
+    # What the system says about it.
+
+    def rss_bytes(self):
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    # Ending it.
+
+    def kill(self):
+        """SIGKILL, and waits for the end."""
+        self._ended = True
+        self.process.kill()
+        self.process.wait()
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+
+    def terminate(self):
+        """SIGTERM: asks it to drain. Returns at once."""
+        self._ended = True
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self, timeout=TIMEOUT_SECONDS):
+        """Waits for the end; gives the exit status."""
+        return self.process.wait(timeout)
+
+
+def address_of(text):
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+class ServerTest(StoreTest):
+    """A test that starts servers in its own folder."""
+
+    def serve(self, *flags, **options):
+        """A server that ends with the test."""
+        server = self.enterContext(Server(self.folder, *flags, **options))
+        return server
+
+
+class SharedServerTest(unittest.TestCase):
+    """Tests that share one server, and so must not disturb one another: each has contents of its own."""
+
+    maxDiff = 2000
+    FLAGS = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="itemgate-test-")))
+        cls.server = cls.enterClassContext(Server(cls.folder, *cls.FLAGS))
+
+    def assert_problem(self, answer, status, code):
+        self.assertEqual((answer.status, answer.code), (status, code), answer)
+        problem = answer.json()
+        self.assertEqual(problem["status"], status)
+        self.assertEqual(problem["request_id"], answer.fields["x-request-id"])
+        for name in ("type", "title", "detail"):
+            self.assertTrue(problem[name], f"{name} of {problem}")
+        return problem
+
+
+class ContractTest(SharedServerTest):
+    """Tests of which every request must have been answered as the server's OpenAPI document declares it."""
+
+    NOT_OF_A_ROUTE = {405, 501}  # the method is none that the document could declare
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            undeclared = {exchange for exchange in map(cls.undeclared, cls.server.exchanges) if exchange}
+            if undeclared:
+                raise AssertionError(f"not in /v1/openapi.json: {sorted(undeclared)}")
+        finally:
+            super().tearDownClass()
+
+    @classmethod
+    def openapi(cls):
+        if "document" not in cls.__dict__:
+            cls.document = cls.server.get("/v1/openapi.json").json()
+        return cls.document
+
+    @classmethod
+    def undeclared(cls, exchange):
+        """What the document does not know of (method, target, status); None if all is well, or the path is no route."""
+        method, target, status = exchange
+        path = target.partition("?")[0]
+        for template, methods in cls.openapi()["paths"].items():
+            pattern = re.sub(r"\\\{\w+\\\}", "[^/:]+", re.escape(template))
+            if re.fullmatch(pattern, path) and status not in cls.NOT_OF_A_ROUTE:
+                declared = methods.get(method.lower(), {"responses": {}})["responses"]
+                if str(status) not in declared and f"{status // 100}XX" not in declared:
+                    return method, template, status
+        return None
