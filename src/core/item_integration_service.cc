@@ -320,13 +320,13 @@ void ItemIntegrationService::Impl::CallCommitted(SaveCall& call, const Result<vo
 
 void ItemIntegrationService::Impl::Settle(Saving& saving, const Result<void>& saved) {
   if (!saved) {
-    const Error error = saved.error();  // ends with the saving
+    const SaveResult refused = Refused(saved.error());  // the error ends with the saving
     auto* next = static_cast<Saving*>(in_flight_table_.PromoteNext(saving));
-    Answer(saving, Refused(error));
+    Answer(saving, refused);
     while (next != nullptr && next->only_waits) {
       Saving& waiting = *next;
       next = static_cast<Saving*>(in_flight_table_.PromoteNext(waiting));
-      Answer(waiting, Refused(error));
+      Answer(waiting, refused);
     }
     if (next != nullptr) SaveAgain(*next);
     return;

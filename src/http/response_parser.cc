@@ -1,6 +1,7 @@
 #include "http/response_parser.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
@@ -24,150 +25,132 @@ bool MayBeHttp(std::string_view begin) {
   return begin.substr(0, size) == kBegin.substr(0, size);
 }
 
-std::unexpected<Error> Failed(const beast::error_code& error) {
-  if (error == beast::http::error::body_limit || error == beast::http::error::header_limit)
-    return Fail(ErrorCode::kTooLarge, "the response is larger than the limit");
+std::unexpected<Error> NotHttp(std::string_view why) {
   return Fail(ErrorCode::kCorrupt,
-              "the response is not HTTP/1.1 as it should be: " + error.message());
+              "the response is not HTTP/1.1 as it should be: " + std::string(why));
 }
 
-}  // namespace
+std::unexpected<Error> TooLarge() {
+  return Fail(ErrorCode::kTooLarge, "the response is larger than the limit");
+}
 
-/// Beast's parser of one response, which writes what it finds into its owner.
-class ResponseParser::Parser final : public beast::http::basic_parser<false> {
+/// Takes from Beast's parser what it finds in one whole head.
+class HeadSink final : public beast::http::basic_parser<false> {
  public:
-  explicit Parser(ResponseParser& owner) : owner_(&owner) {
-    eager(true);
-    header_limit(owner.limits_.head_bytes_max);
-    body_limit(owner.limits_.body_bytes_max);
-    skip(owner.expect_ == Expect::kHeadOnly);
+  HeadSink(std::vector<Field>& fields, bool has_no_body) : fields_(fields) {
+    header_limit(std::numeric_limits<std::uint32_t>::max());  // both limits are the owner's
+    body_limit(boost::none);
+    skip(has_no_body);
+    fields_.clear();
   }
 
-  [[nodiscard]] bool has_status_line() const { return status_ != 0; }
-  [[nodiscard]] bool is_interim() const { return status_ / 100 == 1; }
+  [[nodiscard]] int status() const { return status_; }
 
  private:
-  using ErrorOut = beast::error_code&;
+  using Code = beast::error_code;
 
-  void on_request_impl(beast::http::verb, beast::string_view, beast::string_view, int,
-                       ErrorOut) override {}
-
-  void on_response_impl(int status, beast::string_view, int, ErrorOut error) override {
+  void on_response_impl(int status, beast::string_view, int, Code& error) override {
     constexpr int kSwitchingProtocols = 101;  // which nobody asked for
     if (status < 100 || status == kSwitchingProtocols) error = beast::http::error::bad_status;
     status_ = status;
   }
 
   void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
-                     ErrorOut) override {
-    if (is_header_done()) return;  // a trailer
-    std::string& head = owner_->head_;
-    owner_->fields_.push_back({View(name), View(value)});  // for their sizes: they do not stay
-    head.append(View(name)).append(View(value));
+                     Code&) override {
+    fields_.push_back({View(name), View(value)});
   }
 
-  void on_header_impl(ErrorOut) override {
-    if (is_interim()) return owner_->fields_.clear();
-    std::string_view rest = owner_->head_;
-    const auto next = [&rest](std::size_t size) {
-      const std::string_view part = rest.substr(0, size);
-      rest.remove_prefix(size);
-      return part;
-    };
-    for (Field& field : owner_->fields_) {
-      field.name = next(field.name.size());
-      field.value = next(field.value.size());
-    }
-    owner_->status_ = status_;
-    owner_->keep_alive_ = keep_alive();
-    owner_->has_head_ = true;
-  }
+  void on_request_impl(beast::http::verb, beast::string_view, beast::string_view, int,
+                       Code&) override {}
+  void on_header_impl(Code&) override {}
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, Code&) override {}
+  std::size_t on_body_impl(beast::string_view, Code&) override { return 0; }
+  void on_chunk_header_impl(std::uint64_t, beast::string_view, Code&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view, Code&) override { return 0; }
+  void on_finish_impl(Code&) override {}
 
-  void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorOut) override {}
-
-  std::size_t on_body_impl(beast::string_view piece, ErrorOut) override {
-    owner_->body_.append(View(piece));
-    return piece.size();
-  }
-
-  void on_chunk_header_impl(std::uint64_t, beast::string_view, ErrorOut) override {}
-
-  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view piece, ErrorOut) override {
-    owner_->body_.append(View(piece));
-    return piece.size();
-  }
-
-  void on_finish_impl(ErrorOut) override {}
-
-  ResponseParser* owner_;  // outlives it; a pointer, so that a new parser can take its place
+  std::vector<Field>& fields_;
   int status_ = 0;
 };
 
-ResponseParser::ResponseParser(const Limits& limits)
-    : limits_(limits), parser_(std::make_unique<Parser>(*this)) {}
-
-ResponseParser::~ResponseParser() = default;
+}  // namespace
 
 void ResponseParser::Begin(Expect expect) {
   expect_ = expect;
-  unparsed_.clear();
-  has_begun_ = has_head_ = is_complete_ = keep_alive_ = false;
+  has_begun_ = has_head_ = is_complete_ = keep_alive_ = ends_with_connection_ = false;
   status_ = 0;
   head_.clear();
   fields_.clear();
   body_.clear();
-  *parser_ = Parser(*this);
 }
 
 Result<std::size_t> ResponseParser::Feed(std::string_view bytes) {
   ITEMGATE_CHECK(!is_complete_);
-  if (bytes.empty()) return 0;
-  has_begun_ = true;
-  if (unparsed_.empty()) {
-    const auto parsed = Parse(bytes);
-    if (!parsed || is_complete_) return parsed;
-    unparsed_.assign(bytes.substr(*parsed));
-  } else {
-    const std::size_t before = unparsed_.size();
-    unparsed_.append(bytes);
-    const auto parsed = Parse(unparsed_);
-    if (!parsed) return parsed;
-    if (is_complete_) return *parsed - before;  // the bytes before were not enough to complete it
-    unparsed_.erase(0, *parsed);
+  has_begun_ = has_begun_ || !bytes.empty();
+  std::string_view rest = bytes;
+  while (!rest.empty() && !is_complete_) {
+    const auto read = has_head_ ? ReadBody(rest) : ReadHead(rest);
+    if (!read) return std::unexpected(read.error());
   }
-  if (unparsed_.size() > limits_.head_bytes_max)
-    return Fail(ErrorCode::kTooLarge, "the response's framing is larger than the limit");
-  return bytes.size();
+  return bytes.size() - rest.size();
 }
 
-Result<std::size_t> ResponseParser::Parse(std::string_view bytes) {
-  if (!parser_->has_status_line() && !MayBeHttp(bytes))
-    return Failed(beast::http::error::bad_version);
-  std::size_t parsed = 0;
-  while (parsed < bytes.size()) {
-    // The last chunk of an empty body has 5 bytes, and Beast 1.81 asserts that it sees them together. Every other chunk
-    // has more bytes behind it, so that holding these back delays nothing for ever.
-    constexpr std::size_t kLastChunkBytes = 5;
-    if (has_head_ && parser_->chunked() && bytes.size() - parsed < kLastChunkBytes) return parsed;
-    beast::error_code error;
-    parsed +=
-        parser_->put(boost::asio::buffer(bytes.data() + parsed, bytes.size() - parsed), error);
-    if (error == beast::http::error::need_more) return parsed;
-    if (error) return Failed(error);
-    if (!parser_->is_done()) continue;
-    if (!parser_->is_interim()) {
-      is_complete_ = true;
-      return parsed;
-    }
+Result<void> ResponseParser::ReadHead(std::string_view& rest) {
+  const std::size_t line_feed = rest.find('\n');
+  const bool ends_line = line_feed != std::string_view::npos;
+  const std::string_view piece = ends_line ? rest.substr(0, line_feed + 1) : rest;
+  if (head_.size() + piece.size() > limits_.head_bytes_max) return TooLarge();
+  head_.append(piece);
+  rest.remove_prefix(piece.size());
+  if (!MayBeHttp(head_)) return NotHttp("it begins otherwise");
+  if (ends_line && !head_.ends_with("\r\n")) return NotHttp("a line must end with CR LF");
+  return head_.ends_with("\r\n\r\n") ? ParseHead() : Result<void>();
+}
+
+Result<void> ResponseParser::ParseHead() {
+  HeadSink sink(fields_, expect_ == Expect::kHeadOnly);
+  beast::error_code error;
+  sink.put(boost::asio::buffer(head_), error);
+  if (error) return NotHttp(error.message());
+  if (!sink.is_header_done()) return NotHttp("the head ends before its end");
+  if (sink.status() / 100 == 1) {  // an interim one
     head_.clear();
-    *parser_ = Parser(*this);
+    fields_.clear();
+    return {};
   }
-  return parsed;
+  status_ = sink.status();
+  keep_alive_ = sink.keep_alive();
+  has_head_ = true;
+  ends_with_connection_ = sink.need_eof();
+  room_ = limits_.body_bytes_max;
+  if (sink.is_done() || ends_with_connection_) {
+    is_complete_ = sink.is_done();
+    return {};
+  }
+  const std::uint64_t length = sink.content_length().value_or(0);
+  if (length > limits_.body_bytes_max) return TooLarge();
+  body_reader_ = BodyReader({.content_length = length, .chunked = sink.chunked()}, room_);
+  return {};
+}
+
+Result<void> ResponseParser::ReadBody(std::string_view& rest) {
+  if (ends_with_connection_) {
+    if (rest.size() > room_) return TooLarge();
+    room_ -= rest.size();
+    body_.append(std::exchange(rest, {}));
+    return {};
+  }
+  const auto piece = body_reader_.Next(rest);
+  if (!piece && piece.error().status == 413) return TooLarge();
+  if (!piece) return NotHttp(piece.error().detail);
+  body_.append(*piece);
+  is_complete_ = body_reader_.is_complete();
+  return {};
 }
 
 Result<void> ResponseParser::FeedEnd() {
   ITEMGATE_CHECK(!is_complete_);
-  if (has_head_ && parser_->need_eof()) {
+  if (has_head_ && ends_with_connection_) {
     is_complete_ = true;
     return {};
   }

@@ -2,12 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "http/body_reader.h"
 #include "http/request.h"
 #include "itemgate/error.h"
 
@@ -15,13 +15,13 @@ namespace itemgate::http {
 
 /// Reads HTTP/1.1 responses out of the bytes of a connection, in whatever pieces they come; does no I/O.
 ///
-/// One after the other: Begin, Feed until it is complete, Begin again. Interim responses (1xx) are skipped. Memory is
-/// kept from one response to the next; a response costs no allocation once strings and vectors have grown. One thread
-/// at a time.
+/// One after the other: Begin, Feed until it is complete, Begin again. Interim responses (1xx) are skipped. The verdict
+/// depends on the bytes only, not on how they were split. Memory is kept from one response to the next; a response
+/// costs no allocation once strings and vectors have grown. One thread at a time.
 class ResponseParser {
  public:
   struct Limits {
-    std::uint32_t head_bytes_max = 64 << 10;  // of a head, or of what lies between two chunks
+    std::size_t head_bytes_max = 64 << 10;  // with the empty line
     std::uint64_t body_bytes_max = 64 << 20;
   };
   enum class Expect {
@@ -30,8 +30,7 @@ class ResponseParser {
   };
 
   ResponseParser() : ResponseParser(Limits{}) {}
-  explicit ResponseParser(const Limits& limits);
-  ~ResponseParser();
+  explicit ResponseParser(const Limits& limits) : limits_(limits) {}
   ResponseParser(const ResponseParser&) = delete;
   ResponseParser& operator=(const ResponseParser&) = delete;
 
@@ -68,22 +67,23 @@ class ResponseParser {
   void DropBody() { body_.clear(); }
 
  private:
-  class Parser;
-
-  [[nodiscard]] Result<std::size_t> Parse(std::string_view bytes);
+  /// Reads up to the end of a head, and has it parsed if that has come.
+  [[nodiscard]] Result<void> ReadHead(std::string_view& rest);
+  [[nodiscard]] Result<void> ParseHead();
+  [[nodiscard]] Result<void> ReadBody(std::string_view& rest);
 
   const Limits limits_;
   Expect expect_ = Expect::kBody;
-  std::unique_ptr<Parser> parser_;
-  std::string unparsed_;  // the beginning of a line or head whose end has not arrived
-
   bool has_begun_ = false;
   bool has_head_ = false;
   bool is_complete_ = false;
   bool keep_alive_ = false;
   int status_ = 0;
-  std::string head_;  // what the fields look at
+  std::string head_;  // as far as it has arrived; what the fields look at
   std::vector<Field> fields_;
+  BodyReader body_reader_;
+  bool ends_with_connection_ = false;  // the body, which then needs no reader
+  std::uint64_t room_ = 0;             // how much longer such a body may become
   std::string body_;
 };
 

@@ -186,9 +186,23 @@ TEST(ResponseParser, KeepsToItsLimits) {
   EXPECT_EQ(ErrorOf("HTTP/1.1 200 OK\r\n\r\n123456", limits), ErrorCode::kTooLarge);
   const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
   EXPECT_EQ(ErrorOf(chunked + "4\r\n1234\r\n2\r\n", limits), ErrorCode::kTooLarge);
-  EXPECT_EQ(ErrorOf(chunked + std::string(101, '1'), limits), ErrorCode::kTooLarge);
+  EXPECT_EQ(ErrorOf(chunked + std::string(101, '1'), limits), ErrorCode::kCorrupt);
   EXPECT_EQ(ErrorOf("HTTP/1.1 200 OK\r\nA: " + std::string(200, 'a'), limits),
             ErrorCode::kTooLarge);
+}
+
+TEST(ResponseParser, HasTheSameLimitsWhereverTheBytesAreSplit) {
+  const std::string_view head = kSized.substr(0, kSized.find("hello"));
+  for (const std::size_t head_bytes_max : {head.size() - 1, head.size()}) {
+    for (std::size_t piece = 1; piece <= kSized.size(); ++piece) {
+      ResponseParser parser({.head_bytes_max = head_bytes_max});
+      bool failed = false;
+      for (std::size_t taken = 0; taken < kSized.size() && !failed; taken += piece)
+        failed = !parser.Feed(kSized.substr(taken, piece));
+      EXPECT_EQ(failed, head_bytes_max < head.size()) << piece;
+      EXPECT_EQ(parser.is_complete(), !failed) << piece;
+    }
+  }
 }
 
 TEST(ResponseParser, SurvivesWhateverArrives) {

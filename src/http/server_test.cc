@@ -21,7 +21,6 @@ namespace {
 
 using std::chrono::seconds;
 using testing::EndsWith;
-using testing::HasSubstr;
 using testing::StartsWith;
 
 /// Answers with the body; "/later" when a test says so; "/stream" with chunks until the peer is gone.

@@ -104,7 +104,7 @@ class BatchStream final : public http::StreamHandler,
          .if_in_flight = terms_.if_in_flight,
          .sender = sender_,
          .wait_max = wait_max},
-        [self = shared_from_this(), window,
+        [self = shared_from_this(), window = window,
          positions = std::move(group.positions)](std::vector<SaveResult> results) mutable {
           self->loop_.Post([self, window = std::move(window), positions = std::move(positions),
                             results = std::move(results)]() mutable {

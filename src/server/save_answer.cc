@@ -15,7 +15,7 @@ class Decimal {
  public:
   explicit Decimal(std::uint64_t number)
       : end_(std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr) {}
-  operator std::string_view() const { return {digits_.data(), end_}; }
+  [[nodiscard]] std::string_view text() const { return {digits_.data(), end_}; }
 
  private:
   std::array<char, 20> digits_;
@@ -36,7 +36,8 @@ void AddTerms(const ReplyTerms& terms, std::string& fields) {
 http::Response SavedResponse(const SaveResult& result, const ReplyTerms& terms) {
   constexpr std::size_t kFieldBytes = 240;  // with X-Request-Id, and what the server adds
   constexpr std::size_t kBodyBytes = 64;
-  const Decimal id(result.id.value);
+  const Decimal decimal(result.id.value);
+  const std::string_view id = decimal.text();
   const std::string_view outcome = OutcomeText(result);
   const bool created = result.outcome == Outcome::kCreated;
 

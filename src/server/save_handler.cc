@@ -250,7 +250,7 @@ class Sender {
     Append(" ");
     Append(request_id);
   }
-  operator std::string_view() const { return {text_.data(), size_}; }
+  [[nodiscard]] std::string_view text() const { return {text_.data(), size_}; }
 
  private:
   void Append(std::string_view part) {
@@ -293,7 +293,7 @@ void Save(ApiState& api, Caller& caller, Saving& saving, const Asker& asker) {
   }
   reply.verdict = api.admission.Ask();
   const std::shared_ptr<PendingSave> pending = TakeSpare(spare_save);
-  Start(api, pending, saving, Sender(asker.peer, asker.request_id), reply.verdict);
+  Start(api, pending, saving, Sender(asker.peer, asker.request_id).text(), reply.verdict);
 
   if (auto result = pending->TakeEarlyAnswer()) {
     saving.attempt.End(*result);

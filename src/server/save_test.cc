@@ -11,7 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 using http::Method;
 using testing::HasSubstr;
-using testing::StartsWith;
 
 constexpr const char* kHelloSha256 =
     "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
