@@ -66,9 +66,11 @@ std::vector<Seen> ReadInPieces(BatchReader& reader, std::string_view body, Rando
   return std::move(collector.seen);
 }
 
-NdjsonReader NewNdjsonReader() { return NdjsonReader(Scope(), kBytesMax); }
+ByteBudget gathered(64 << 20);  // more than any input can take
+
+NdjsonReader NewNdjsonReader() { return {Scope(), kBytesMax, gathered}; }
 BatchFrameReader NewFrameReader() {
-  return BatchFrameReader({.scope = Scope(), .media_type = "a/b", .content_bytes_max = kBytesMax});
+  return {{.scope = Scope(), .media_type = "a/b", .content_bytes_max = kBytesMax}, gathered};
 }
 
 void CheckRoundTrip(const Seen& seen) {

@@ -99,6 +99,23 @@ class LeavingTest(ServerTest):
         return server.descriptors(), server.rss_bytes()
 
 
+class UnreadAnswersTest(ServerTest):
+    def test_a_client_that_asks_for_much_and_reads_nothing_gets_no_more_than_its_share(self):
+        server = self.serve()
+        item = server.save(b"large " * (8 * MIB // 6))
+        before = server.rss_bytes()
+        connection = server.connect()
+        self.addCleanup(connection.close)
+        connection.send(request_bytes("GET", f"/v1/items/{item.id}") * 100)
+        answered = b'itemgate_requests_total{method="GET",route="/v1/items/{id}",status="200"}'
+        wait_until(lambda: answered in server.manage("GET", "/metrics").body, "it is read")
+        for _ in range(20):  # what is not bounded grows by 100 times 8 MiB meanwhile
+            server.stats()
+            self.assertLess(server.rss_bytes() - before, 64 * MIB)
+        for _ in range(100):
+            self.assertEqual(len(connection.answer().body), 8 * MIB // 6 * 6)
+
+
 class ManyTest(ServerTest):
     def setUp(self):
         super().setUp()

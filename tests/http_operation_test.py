@@ -159,6 +159,19 @@ class DrainTest(ServerTest):
         self.assertEqual(b"".join(stream.pieces(head)).strip(), b"", "the feed ends in order")
         self.end(server)
 
+    def test_a_batch_that_is_open_is_ended(self):
+        server = self.serve()
+        stream = server.connect()
+        self.addCleanup(stream.close)
+        stream.send(b"POST /v1/items:batch HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\n"
+                    b"Transfer-Encoding: chunked\r\n\r\n12\r\n{\"content\":\"one\"}\n\r\n")
+        pieces = stream.pieces(stream.head())
+        first = next(pieces)
+        self.assertIn(b'"created"', first)
+        server.terminate()
+        self.assertEqual(b"".join(pieces), b"", "it ends in order, and without the line that says that it is complete")
+        self.end(server, within=5)
+
     def test_new_saves_are_refused_meanwhile_and_what_can_be_read_is_read(self):
         server = self.serve("--backend.simulated-delay", "1s")
         other = server.connect()

@@ -248,6 +248,8 @@ class SharedServerTest(unittest.TestCase):
         self.assertEqual(problem["request_id"], answer.fields["x-request-id"])
         for name in ("type", "title", "detail"):
             self.assertTrue(problem[name], f"{name} of {problem}")
+        if status != 500:
+            self.assertNotIn("in the server; its log", problem["detail"], "which says nothing of what to do")
         return problem
 
 

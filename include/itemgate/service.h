@@ -55,6 +55,7 @@ struct ServiceOptions {
   std::size_t content_bytes_max = 16 << 20;  // of one content; at most kContentBytesLimit
   std::size_t batch_items_max = 100'000;     // of one call
   std::size_t in_flight_max = 1'000'000;     // contents being saved, and those waiting for them
+  std::size_t in_flight_bytes_max = std::size_t{4} << 30;  // of those contents together
 
   // Performance.
   std::size_t near_cache_keys = 1 << 20;  // remembered keys, at most 60 bytes each; 0: no cache

@@ -62,7 +62,11 @@ server::ApiOptions ApiOptionsOf(const Settings& settings) {
   options.wait_default = std::min(settings.save_wait_default, settings.save_wait_max);
   options.wait_max = settings.save_wait_max;
   options.body_bytes_max = settings.limits_body_bytes.value;
-  options.batch_window_items_max = settings.limits_batch_items;
+  // So that one batch alone is never refused for what it has under way itself.
+  options.batch_window_items_max =
+      std::min(settings.limits_batch_items,
+               std::max<std::uint64_t>(1, settings.limits_in_flight / options.batch_windows_max));
+  options.batch_gathered_bytes_max = settings.limits_gathered_bytes.value;
   options.unsent_bytes_max = settings.limits_unsent_bytes.value;
   options.admission.delay_target =
       settings.backend_simulated_delay ? Duration::zero() : settings.admission_delay_target;
@@ -197,6 +201,7 @@ Result<void> ServeImpl::OpenStore() {
   options.on_saved = [this] { feeds_.OnSaved(); };
   options.service.content_bytes_max = settings_.limits_body_bytes.value;
   options.service.in_flight_max = settings_.limits_in_flight;
+  options.service.in_flight_bytes_max = settings_.limits_in_flight_bytes.value;
   options.service.near_cache_keys = settings_.near_cache_keys;
   auto opened = Open(options);
   if (!opened) return Fail(opened.error().code, opened.error().message + " (--data)");

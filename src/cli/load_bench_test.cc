@@ -29,7 +29,7 @@ class TinyService final : public http::Application {
   enum class Memory { kGood, kNone };
   explicit TinyService(Memory memory) : memory_(memory) {}
 
-  Plan Receive(const http::Request& /*request*/) override {
+  Plan Receive(const http::Request& /*request*/, std::string_view /*peer*/) override {
     return {.refusal = {}, .body_bytes_max = 1 << 20};
   }
   void Handle(http::Exchange& exchange) override {
@@ -44,8 +44,8 @@ class TinyService final : public http::Application {
                                             http::Stream& /*stream*/) override {
     return nullptr;  // nothing is streamed
   }
-  http::Response Problem(int status, std::string_view /*code*/, std::string_view detail) override {
-    return {.status = status, .body = std::string(detail)};
+  http::Response Problem(const http::ProtocolProblem& problem) override {
+    return {.status = problem.status, .body = std::string(problem.detail)};
   }
 
  private:

@@ -77,6 +77,10 @@ class Loader {
       problems_.push_back({OriginOf("limits.gathered_bytes").place, "limits.gathered_bytes",
                            "expected at least limits.body_bytes, which is " +
                                SizeText(settings.limits_body_bytes.value)});
+    if (settings.limits_in_flight_bytes.value < settings.limits_body_bytes.value)
+      problems_.push_back({OriginOf("limits.in_flight_bytes").place, "limits.in_flight_bytes",
+                           "expected at least limits.body_bytes, which is " +
+                               SizeText(settings.limits_body_bytes.value)});
     if (!problems_.empty()) return std::unexpected(std::move(problems_));
     return std::move(loaded_);
   }

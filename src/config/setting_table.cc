@@ -62,6 +62,11 @@ constexpr std::array kTable{
             .help = "Contents being saved, and requests waiting for them",
             .min = 1,
             .max = kMany},
+    Setting{.key = "limits.in_flight_bytes",
+            .member = &Settings::limits_in_flight_bytes,
+            .help = "Those contents together; more are answered 503",
+            .min = 1 << 20,
+            .max = 1024 * kGiB},
     Setting{.key = "limits.pipelined",
             .member = &Settings::limits_pipelined,
             .help = "Requests of one connection that are being answered",
@@ -91,7 +96,8 @@ constexpr std::array kTable{
         .max = kGiB},
     Setting{.key = "limits.gathered_bytes",
             .member = &Settings::limits_gathered_bytes,
-            .help = "Bodies that one thread is receiving, in all; more are answered 503",
+            .help = "Bodies that one thread is receiving, in all, and long items of all batches; "
+                    "more are answered 503",
             .min = 1 << 20,
             .max = 1024 * kGiB},
 

@@ -56,7 +56,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host {
   void Start(SaveCall& call, const SaveOptions& options, const ContentKey* known_key = nullptr);
   void Submit(const std::shared_ptr<DetachedCall>& call, const SaveOptions& options);
   void StartTimer(const std::shared_ptr<DetachedCall>& call, std::chrono::nanoseconds wait_max);
-  [[nodiscard]] Result<void> TakeRoom(std::size_t saving_count);
+  [[nodiscard]] Result<void> TakeRoom(const SaveCall& call);
   void Admit(Saving& saving, const SaveOptions& options);
   void Enter(Saving& saving, const SaveOptions& options);
   [[nodiscard]] Result<ContentKey> Examine(const Insertion& insertion, Scope scope) const;
@@ -72,7 +72,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host {
   void Count(Outcome outcome);
 
   void CallCommitted(SaveCall& call, const Result<void>& result) override;
-  void FreeRoom(std::size_t saving_count) override;
+  void FreeRoom(const SaveCall& call) override;
   void CallEnded() override { DropHold(); }
   void TimerCancelled() override { DropHold(); }
   void DropHold();
@@ -93,7 +93,8 @@ class ItemIntegrationService::Impl final : public SaveCall::Host {
   std::atomic<std::uint64_t> near_cache_hits_ = 0;
   std::atomic<std::uint64_t> in_flight_peak_ = 0;
 
-  std::atomic<std::size_t> in_flight_ = 0;  // savings of calls that have not ended
+  std::atomic<std::size_t> in_flight_ = 0;        // savings of calls that have not ended
+  std::atomic<std::size_t> in_flight_bytes_ = 0;  // of their contents
 
   // Calls and timers that will still touch the service, and one for itself until it closes: whoever drops the last
   // hold tells the destructor.
@@ -200,7 +201,7 @@ void ItemIntegrationService::Impl::AwaitSave(const ContentKey& key,
   saving.only_waits = true;
   saving.way = Saving::Way::kElsewhere;
   call->Register();
-  if (const auto room = TakeRoom(1); !room) {
+  if (const auto room = TakeRoom(*call); !room) {
     Answer(saving, Refused(room.error()));
   } else if (!in_flight_table_.Join(saving)) {
     Answer(saving, AnswerOfStore(key));  // a save that has ended is there
@@ -222,7 +223,7 @@ SaveResult ItemIntegrationService::Impl::AnswerOfStore(const ContentKey& key) {
 
 void ItemIntegrationService::Impl::Start(SaveCall& call, const SaveOptions& options,
                                          const ContentKey* known_key) {
-  if (const auto room = TakeRoom(call.savings().size()); !room) {
+  if (const auto room = TakeRoom(call); !room) {
     for (Saving& saving : call.savings()) Answer(saving, Refused(room.error()));
     return;
   }
@@ -237,18 +238,26 @@ void ItemIntegrationService::Impl::Start(SaveCall& call, const SaveOptions& opti
   if (!call.insertions.empty()) call.Retain();
 }
 
-Result<void> ItemIntegrationService::Impl::TakeRoom(std::size_t saving_count) {
+Result<void> ItemIntegrationService::Impl::TakeRoom(const SaveCall& call) {
+  const std::size_t saving_count = call.saving_count();
   holds_.fetch_add(1);
   const std::size_t in_flight =
       in_flight_.fetch_add(saving_count, std::memory_order_relaxed) + saving_count;
+  const std::size_t bytes = call.content_bytes();
+  const std::size_t in_flight_bytes =
+      in_flight_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   if (closing_.load()) return Fail(ErrorCode::kUnavailable, "the service is closing");
   if (saving_count > options_.batch_items_max)
     return Fail(ErrorCode::kTooLarge, "a batch of more than " +
                                           std::to_string(options_.batch_items_max) +
                                           " items; send smaller ones");
   if (in_flight > options_.in_flight_max)
-    return Fail(ErrorCode::kUnavailable,
-                "more than " + std::to_string(options_.in_flight_max) + " saves are under way");
+    return Fail(ErrorCode::kBusy, "more than " + std::to_string(options_.in_flight_max) +
+                                      " saves are under way; send it again later");
+  if (in_flight_bytes > options_.in_flight_bytes_max)
+    return Fail(ErrorCode::kBusy, "contents of more than " +
+                                      std::to_string(options_.in_flight_bytes_max) +
+                                      " bytes are under way; send it again later");
   std::uint64_t peak = in_flight_peak_.load(std::memory_order_relaxed);
   while (in_flight > peak &&
          !in_flight_peak_.compare_exchange_weak(peak, in_flight, std::memory_order_relaxed)) {
@@ -266,7 +275,7 @@ void ItemIntegrationService::Impl::Admit(Saving& saving, const SaveOptions& opti
 
 void ItemIntegrationService::Impl::Enter(Saving& saving, const SaveOptions& options) {
   if (options.if_new == IfNew::kRefuse) {
-    return Answer(saving, Refused(Error(ErrorCode::kUnavailable,
+    return Answer(saving, Refused(Error(ErrorCode::kBusy,
                                         "new contents are not taken now; send it again later")));
   }
   const auto if_taken = options.if_in_flight == IfInFlight::kJoin ? InFlightTable::IfTaken::kJoin
@@ -407,8 +416,9 @@ std::size_t ItemIntegrationService::Impl::StopAllWaiting() {
   return calls.size();
 }
 
-void ItemIntegrationService::Impl::FreeRoom(std::size_t saving_count) {
-  in_flight_.fetch_sub(saving_count, std::memory_order_relaxed);
+void ItemIntegrationService::Impl::FreeRoom(const SaveCall& call) {
+  in_flight_.fetch_sub(call.saving_count(), std::memory_order_relaxed);
+  in_flight_bytes_.fetch_sub(call.content_bytes(), std::memory_order_relaxed);
 }
 
 void ItemIntegrationService::Impl::DropHold() {

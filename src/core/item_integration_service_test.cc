@@ -224,6 +224,22 @@ TEST_F(ServiceTest, RefusesMoreThanItsLimits) {
   EXPECT_EQ(OutcomeOf(5), Outcome::kCreated);
 }
 
+TEST_F(ServiceTest, BoundsTheContentsUnderWayByTheirBytes) {
+  options_.in_flight_bytes_max = 10;
+  store_.Hold();
+  const std::size_t first = Send("123456");
+  const std::size_t refused = Send("7890_");
+  EXPECT_EQ(OutcomeOf(refused), Outcome::kUnavailable);
+  EXPECT_EQ(answers_[refused]->error->code, ErrorCode::kBusy);
+  const std::size_t fitting = Send("7890");
+  for (Run(); store_.waiting_count() > 0; Run()) store_.Release();
+  EXPECT_EQ(OutcomeOf(first), Outcome::kCreated);
+  EXPECT_EQ(OutcomeOf(fitting), Outcome::kCreated);
+  Send("1234567890");
+  for (Run(); store_.waiting_count() > 0; Run()) store_.Release();
+  EXPECT_EQ(OutcomeOf(3), Outcome::kCreated);
+}
+
 TEST_F(ServiceTest, WhoHasItsAnswerTakesNoRoomAnyMore) {
   options_.in_flight_max = 1;
   std::size_t next = 0;

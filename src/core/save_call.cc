@@ -13,6 +13,7 @@ Outcome OutcomeOf(ErrorCode code) {
     case ErrorCode::kNotCanonical:
       return Outcome::kRejected;
     case ErrorCode::kUnavailable:
+    case ErrorCode::kBusy:
       return Outcome::kUnavailable;
     case ErrorCode::kUnknown:
       return Outcome::kUnknown;
@@ -33,6 +34,12 @@ SaveCall::SaveCall(Host& host, std::span<Saving> savings)
   for (Saving& saving : savings) saving.call = this;
 }
 
+std::size_t SaveCall::content_bytes() const {
+  std::size_t bytes = 0;
+  for (const Saving& saving : savings_) bytes += saving.insertion.content.size();
+  return bytes;
+}
+
 void SaveCall::Release() {
   // Release: what was written about a saving; acquire: whoever ends the call sees it all.
   if (unanswered_.fetch_sub(1, std::memory_order_acq_rel) == 1) End(host_);
@@ -48,7 +55,7 @@ void WaitingCall::End(Host&) {
 
 void WaitingCall::Wait(const Bell* bell) {
   AwaitEnd(bell);
-  host().FreeRoom(savings().size());
+  host().FreeRoom(*this);
   host().CallEnded();
 }
 
@@ -124,7 +131,7 @@ void DetachedCall::End(Host& host) {
   calls_.Remove(*this);
   const std::shared_ptr<DetachedCall> self = std::move(self_);
   if (executor_ != nullptr && executor_->Cancel(timer_)) host.TimerCancelled();
-  host.FreeRoom(savings().size());
+  host.FreeRoom(*this);
   AnswerCaller();
   host.CallEnded();
 }

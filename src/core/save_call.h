@@ -48,7 +48,7 @@ class SaveCall : public CommitRequest {
     virtual ~Host() = default;
     virtual void CallCommitted(SaveCall& call, const Result<void>& result) = 0;
     /// All savings of the call are answered. Before its caller hears of that, who may then send as many again.
-    virtual void FreeRoom(std::size_t saving_count) = 0;
+    virtual void FreeRoom(const SaveCall& call) = 0;
     /// The call does not use its host any more.
     virtual void CallEnded() = 0;
     /// The timer of a call will not run any more.
@@ -60,6 +60,9 @@ class SaveCall : public CommitRequest {
   SaveCall& operator=(const SaveCall&) = delete;
 
   [[nodiscard]] std::span<Saving> savings() { return savings_; }
+  [[nodiscard]] std::size_t saving_count() const { return savings_.size(); }
+  /// Of all its contents together.
+  [[nodiscard]] std::size_t content_bytes() const;
 
   /// Keeps the call alive until Release is called once more.
   void Retain() { unanswered_.fetch_add(1, std::memory_order_relaxed); }

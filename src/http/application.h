@@ -70,8 +70,20 @@ class StreamHandler {
   virtual void BodyEnded() = 0;
   /// All that was written is with the kernel.
   virtual void OutputDrained() = 0;
+  /// The server ends: what can end should, soon. Once, at the earliest when Open has returned.
+  virtual void Draining() {}
   /// The connection is gone, before End: the stream must not be used any more.
   virtual void Closed() = 0;
+};
+
+/// What the server itself answers because of the protocol: status 400, 405, 408, 413, 414, 417, 421, 431, 500, 501, 503
+/// or 505, and a stable code such as "bad_framing".
+struct ProtocolProblem {
+  int status = 400;
+  std::string_view code;
+  std::string_view detail;
+  std::string_view peer;
+  const Request* request = nullptr;  // null if its head is what is wrong, or never came
 };
 
 /// What a server serves. Methods are called on the threads of the server's loops, several at a time, and must not
@@ -86,21 +98,20 @@ class Application {
         refusal;  // answered before the body is read; Handle and Open are not called
     Body body = Body::kWhole;
     std::size_t body_bytes_max = 0;  // more is answered 413 and closes the connection
+    bool large_answer = false;       // the connection's next request waits until this is answered
   };
 
   virtual ~Application() = default;
 
-  [[nodiscard]] virtual Plan Receive(const Request& request) = 0;
+  [[nodiscard]] virtual Plan Receive(const Request& request, std::string_view peer) = 0;
   virtual void Handle(Exchange& exchange) = 0;
   /// Begins a streamed exchange. The request's views are valid during the call. The connection co-owns the handler with
   /// whatever the application started for it.
   [[nodiscard]] virtual std::shared_ptr<StreamHandler> Open(const Request& request,
                                                             Stream& stream) = 0;
 
-  /// The body of an answer that the server itself gives because of the protocol: status 400, 405, 408, 413, 414, 417,
-  /// 421, 431, 500, 501, 503 or 505, and a stable code such as "bad_framing". Sets the media type and the body.
-  [[nodiscard]] virtual Response Problem(int status, std::string_view code,
-                                         std::string_view detail) = 0;
+  /// The answer: sets the status, the media type and the body.
+  [[nodiscard]] virtual Response Problem(const ProtocolProblem& problem) = 0;
 };
 
 }  // namespace itemgate::http

@@ -111,7 +111,9 @@ void ServerConnection::AnswerDeferred(std::uint64_t sequence, std::optional<Resp
   if (closing_ != Closing::kNo || sequence < first_sequence_) return;
   const std::uint64_t index = sequence - first_sequence_;
   if (index >= slots_.size() || slots_[index].answer) return;
-  if (!response) response = context_.application.Problem(500, "internal", kInternal);
+  if (!response)
+    response = context_.application.Problem(
+        {.status = 500, .code = "internal", .detail = kInternal, .peer = peer_});
   held_answer_bytes_ += response->body.size();
   slots_[index].answer = std::move(response);
   if (index > 0) return;

@@ -79,14 +79,14 @@ void ConnectionStream::Drained() {
 }
 
 void ServerConnection::OpenStream() {
+  static_cast<void>(HeldRequest());
   const std::unique_ptr<Held> held = std::move(held_);
-  const bool is_sound = ParseHead(held->head, context_.request).has_value();
-  ITEMGATE_CHECK(is_sound);  // it was before
   ++first_sequence_;
   StartReading(Reading::kStream);
   stream_ = std::make_unique<ConnectionStream>(*this);
   stream_->SetHandler(context_.application.Open(context_.request, *stream_));
   ITEMGATE_CHECK(stream_->is_finished() || stream_->handler() != nullptr);
+  if (is_draining_ && !stream_->is_finished()) stream_->handler()->Draining();
 }
 
 bool ServerConnection::StreamBody() {
@@ -126,7 +126,7 @@ void ServerConnection::FinishStream() {
     EndMessage();
   } else {
     dropped_bytes_ = 0;
-    StartReading(Reading::kDrop);
+    StartReading(is_draining_ ? Reading::kNothing : Reading::kDrop);
   }
 }
 

@@ -253,10 +253,22 @@ TEST(Stream, ClosesAfterItWhenDraining) {
   connection.Drain();
   EXPECT_FALSE(connection.is_closed());
   auto& streamed = TheStream(connection);
+  EXPECT_TRUE(streamed.draining);
   streamed.stream.Begin({});
   streamed.stream.End();
   connection.Advance({});
   EXPECT_THAT(connection.Take(), HasSubstr("Connection: close\r\n"));
+  EXPECT_TRUE(connection.is_closed());
+}
+
+TEST(Stream, WhatIsLeftOfTheBodyIsNotWaitedForWhenDraining) {
+  ConnectionUnderTest connection;
+  connection.Send(Head("/stream") + "abc");
+  connection.Drain();
+  auto& streamed = TheStream(connection);
+  streamed.stream.Begin({});
+  streamed.stream.End();
+  connection.Advance({});
   EXPECT_TRUE(connection.is_closed());
 }
 

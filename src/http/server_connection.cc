@@ -107,7 +107,7 @@ bool ServerConnection::IsBlocked() const {
   if (UnsentBytes() + held_answer_bytes_ >= context_.limits.unsent_bytes_max) return true;
   switch (reading_) {
     case Reading::kHead:
-      return slots_.size() >= context_.limits.pipelined_max;
+      return slots_.size() >= (large_answer_owed_ ? 1 : context_.limits.pipelined_max);
     case Reading::kTurn:
       return !slots_.empty();
     case Reading::kStream:
@@ -194,9 +194,10 @@ void ServerConnection::BeginMessage(std::string_view head, const Framing& framin
   message_ = {.is_head = request.method == Method::kHead,
               .is_http_1_0 = request.http_1_0,
               .keep_alive = framing.keep_alive};
-  Application::Plan plan = context_.application.Receive(request);
+  Application::Plan plan = context_.application.Receive(request, peer_);
   if (plan.refusal) return Refuse(*std::move(plan.refusal), framing);
-  if (framing.content_length > plan.body_bytes_max) return Fail(kTooLarge);
+  if (framing.content_length > plan.body_bytes_max) return Fail(kTooLarge, &request);
+  large_answer_owed_ = plan.large_answer;
 
   body_ = BodyReader(framing, plan.body_bytes_max);
   const bool is_whole = plan.body == Application::Body::kWhole && !framing.chunked &&
@@ -231,22 +232,28 @@ bool ServerConnection::GatherBody() {
   while (!body_.is_complete()) {
     const auto piece = body_.Next(input_);
     if (!piece) {
-      Fail(piece.error());
+      Fail(piece.error(), HeldRequest());
       return true;
     }
     held_->body += *piece;
     context_.gathered_bytes += piece->size();
     if (context_.gathered_bytes > context_.limits.gathered_bytes_max) {
-      Fail(kOverloaded);
+      Fail(kOverloaded, HeldRequest());
       return true;
     }
     if (piece->empty() && !body_.is_complete()) return false;
   }
+  static_cast<void>(HeldRequest());
   const std::unique_ptr<Held> held = std::move(held_);
-  const bool is_sound = ParseHead(held->head, context_.request).has_value();
-  ITEMGATE_CHECK(is_sound);  // it was before
   Handle(held->body);
   return true;
+}
+
+const Request* ServerConnection::HeldRequest() {
+  if (held_ == nullptr) return nullptr;
+  const bool is_sound = ParseHead(held_->head, context_.request).has_value();
+  ITEMGATE_CHECK(is_sound);  // it was before
+  return &context_.request;
 }
 
 bool ServerConnection::DropBody() {
@@ -274,12 +281,16 @@ void ServerConnection::Refuse(Response refusal, const Framing& framing) {
   Answer(std::move(refusal));
 }
 
-void ServerConnection::Fail(const ParseProblem& problem) {
+void ServerConnection::Fail(const ParseProblem& problem, const Request* request) {
   context_.counters.protocol_errors.Add(1);
-  held_.reset();
   StartReading(Reading::kNothing);
   message_.keep_alive = false;
-  Response response = context_.application.Problem(problem.status, problem.code, problem.detail);
+  Response response = context_.application.Problem({.status = problem.status,
+                                                    .code = problem.code,
+                                                    .detail = problem.detail,
+                                                    .peer = peer_,
+                                                    .request = request});
+  held_.reset();
   if (problem.status == 405) response.Add("Allow", "");
   if (problem.status == 503) response.Add("Retry-After", std::uint64_t{1});
   Answer(std::move(response));
@@ -308,7 +319,7 @@ void ServerConnection::Tick() {
 void ServerConnection::GiveUp() {
   if (reading_ == Reading::kDrop) return StartReading(Reading::kNothing);  // answered already
   LoseStream();
-  if (closing_ == Closing::kNo) Fail(kTooSlow);
+  if (closing_ == Closing::kNo) Fail(kTooSlow, HeldRequest());
 }
 
 void ServerConnection::TickIdle() {
@@ -349,6 +360,7 @@ void ServerConnection::Drain() {
   if (is_idle && closing_ == Closing::kNo) {
     closing_ = UnsentBytes() > 0 ? Closing::kAfterOutput : Closing::kNow;
   }
+  if (stream_ != nullptr && !stream_->is_finished()) stream_->handler()->Draining();
 }
 
 void ServerConnection::Lost() {

@@ -129,7 +129,10 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   void Handle(std::string_view body);
   void Refuse(Response refusal, const Framing& framing);
   void EndMessage();
-  void Fail(const ParseProblem& problem);
+  /// `request` as in ProtocolProblem.
+  void Fail(const ParseProblem& problem, const Request* request = nullptr);
+  /// The request that is held, read anew from its head; null if there is none.
+  [[nodiscard]] const Request* HeldRequest();
   void StartReading(Reading what);
   void TickIdle();
   [[nodiscard]] bool IsTooSlow();
@@ -171,6 +174,7 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   std::vector<Slot> slots_;  // of the requests from first_sequence_ on
   std::uint64_t first_sequence_ = 0;
   std::size_t held_answer_bytes_ = 0;
+  bool large_answer_owed_ = false;  // by the last slot, while there is one
   std::string output_;
   std::size_t sent_ = 0;
   Instant write_since_{};  // since when the peer has taken nothing, if there is output

@@ -232,6 +232,45 @@ TEST(ServerConnection, GathersALargeBody) {
   EXPECT_EQ(connection.Take(), Ok("POST / " + body));
 }
 
+TEST(ServerConnection, OwesOneLargeAnswerAtATime) {
+  ConnectionUnderTest connection;
+  connection.Send(Get("/later") + Get("/large") + Get("/large") + Get("/"));
+  ASSERT_EQ(connection.application.owed.size(), 2U);
+  EXPECT_FALSE(connection.reads());
+  connection.application.owed[1]({.body = "first"});
+  connection.Advance({});
+  EXPECT_EQ(connection.application.owed.size(), 2U);
+  connection.window = 0;
+  connection.application.owed[0]({.body = std::string(2 << 20, 'x')});  // more than may be unsent
+  connection.Advance({});
+  EXPECT_EQ(connection.application.owed.size(), 2U);
+  connection.window = std::string::npos;
+  connection.Advance({});
+  ASSERT_EQ(connection.application.owed.size(), 3U);
+  connection.application.owed[2]({.body = "second"});
+  connection.Advance({});
+  const auto answers = Answers(connection.Take());
+  ASSERT_EQ(answers.size(), 4U);
+  EXPECT_THAT(std::vector(answers.begin() + 1, answers.end()),
+              ElementsAre("200 first", "200 second", "200 GET / "));
+}
+
+TEST(ServerConnection, SaysWhichRequestTheProtocolRefuses) {
+  ConnectionUnderTest declared;
+  declared.Send("POST /small HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n");
+  EXPECT_EQ(declared.application.failed, "/small");
+  ConnectionUnderTest chunked;
+  chunked.Send(PostChunked("/small", "b\r\n"));
+  EXPECT_EQ(chunked.application.failed, "/small");
+  ConnectionUnderTest slow;
+  slow.Send(PostChunked("/", ""));
+  slow.Advance(seconds(6));
+  EXPECT_EQ(slow.application.failed, "/");
+  ConnectionUnderTest unread;
+  unread.Send("GET /\r\n\r\n");
+  EXPECT_EQ(unread.application.failed, "unread");
+}
+
 TEST(ServerConnection, LimitsTheBodiesThatAreBeingReceived) {
   ConnectionUnderTest connection({.gathered_bytes_max = 1000});
   for (int i = 0; i < 3; ++i) {

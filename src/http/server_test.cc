@@ -26,7 +26,7 @@ using testing::StartsWith;
 /// Answers with the body; "/later" when a test says so; "/stream" with chunks until the peer is gone.
 class TestApplication final : public Application {
  public:
-  Plan Receive(const Request& request) override {
+  Plan Receive(const Request& request, std::string_view /*peer*/) override {
     return {.body = request.path == "/stream" ? Body::kStreamed : Body::kWhole,
             .body_bytes_max = 64 << 20};
   }
@@ -42,8 +42,8 @@ class TestApplication final : public Application {
     stream.Begin({});
     return std::make_shared<Flood>(*this, stream);
   }
-  Response Problem(int status, std::string_view code, std::string_view) override {
-    return {.status = status, .body = std::string(code)};
+  Response Problem(const ProtocolProblem& problem) override {
+    return {.status = problem.status, .body = std::string(problem.code)};
   }
 
   /// Waits until so many are owed, and takes them.

@@ -90,10 +90,10 @@ Api::Api(ApiParts parts, ApiOptions options)
 
 Api::~Api() = default;
 
-http::Application::Plan Api::Receive(const http::Request& request) {
+http::Application::Plan Api::Receive(const http::Request& request, std::string_view peer) {
   const RequestHead head(request);
   const auto refuse = [&](const Route* route, const server::Problem& problem) -> Plan {
-    return {.refusal = RefusalOf(*state_, head, route, problem)};
+    return {.refusal = RefusalOf(*state_, head, peer, route, problem)};
   };
   if (request.method == Method::kUnknown)
     return refuse(nullptr, {.code = ProblemCode::kNotImplemented,
@@ -115,7 +115,8 @@ http::Application::Plan Api::Receive(const http::Request& request) {
           .body = streamed ? Body::kStreamed : Body::kWhole,
           .body_bytes_max = match.route->body == BodyPolicy::kWhole ? state_->options.body_bytes_max
                             : match.route->body == BodyPolicy::kStreamed ? SIZE_MAX
-                                                                         : kUnwantedBodyBytesMax};
+                                                                         : kUnwantedBodyBytesMax,
+          .large_answer = match.route->large_answer};
 }
 
 void Api::Handle(http::Exchange& exchange) {
@@ -132,23 +133,11 @@ std::shared_ptr<http::StreamHandler> Api::Open(const http::Request& request, htt
   return match.route->open(*state_, StreamedCall(*state_, stream, match, head));
 }
 
-http::Response Api::Problem(int status, std::string_view code, std::string_view detail) {
-  RequestIds::Text made;
-  const std::string_view request_id = state_->request_ids.Write(made);
-  http::Response response = ProblemResponse(status, code, detail, request_id);
-  response.Add("X-Request-Id", request_id);
-  state_->parts.log.Answered({.route = "unknown",
-                              .status = status,
-                              .bytes_out = response.body.size(),
-                              .code = code,
-                              .request_id = request_id});
-  return response;
+http::Response Api::Problem(const http::ProtocolProblem& problem) {
+  return RefusalOf(*state_, problem);
 }
 
-void Api::SetDraining() {
-  state_->draining.store(true, std::memory_order_relaxed);
-  state_->parts.feeds.FinishAll();
-}
+void Api::SetDraining() { state_->draining.store(true, std::memory_order_relaxed); }
 
 bool Api::overloaded() const { return state_->admission.overloaded(); }
 

@@ -43,7 +43,8 @@ struct ApiOptions {
   std::size_t batch_line_bytes_max = 24 << 20;  // of a line of NDJSON: that item is refused
   std::size_t batch_window_items_max = 1000;    // of a batch, saved by one call
   std::size_t batch_window_bytes_max = 1 << 20;
-  std::size_t batch_windows_max = 4;       // of one batch, under way at once
+  std::size_t batch_windows_max = 4;                 // of one batch, under way at once
+  std::size_t batch_gathered_bytes_max = 512 << 20;  // of the unfinished long items of all batches
   std::size_t unsent_bytes_max = 1 << 20;  // of an answer; above it, nothing more is taken in
   Admission::Options admission;
   IdempotencyTable::Options idempotency;
@@ -66,14 +67,13 @@ class Api final : public http::Application {
   Api(ApiParts parts, ApiOptions options);
   ~Api() override;
 
-  [[nodiscard]] Plan Receive(const http::Request& request) override;
+  [[nodiscard]] Plan Receive(const http::Request& request, std::string_view peer) override;
   void Handle(http::Exchange& exchange) override;
   [[nodiscard]] std::shared_ptr<http::StreamHandler> Open(const http::Request& request,
                                                           http::Stream& stream) override;
-  [[nodiscard]] http::Response Problem(int status, std::string_view code,
-                                       std::string_view detail) override;
+  [[nodiscard]] http::Response Problem(const http::ProtocolProblem& problem) override;
 
-  /// From now on new saves are refused; what is read or waited for goes on, and feeds end.
+  /// From now on new saves are refused; what is read or waited for goes on.
   void SetDraining();
 
   [[nodiscard]] bool overloaded() const;

@@ -5,6 +5,7 @@
 
 #include "server/admission.h"
 #include "server/api.h"
+#include "server/byte_budget.h"
 #include "server/idempotency.h"
 #include "server/problem.h"
 #include "server/request_id.h"
@@ -18,13 +19,15 @@ struct ApiState {
         options(std::move(given_options)),
         admission(options.admission),
         idempotency(options.idempotency, parts.seed),
-        request_ids(parts.seed) {}
+        request_ids(parts.seed),
+        batch_gathered(options.batch_gathered_bytes_max) {}
 
   const ApiParts parts;
   const ApiOptions options;
   Admission admission;
   IdempotencyTable idempotency;
   RequestIds request_ids;
+  ByteBudget batch_gathered;
   std::atomic<bool> draining = false;   // relaxed: a save more or less
   std::atomic<bool> verifying = false;  // one at a time: it reads the whole store
 

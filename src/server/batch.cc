@@ -58,6 +58,11 @@ class BatchStream final : public http::StreamHandler,
 
   void OutputDrained() override { GoOn(); }
 
+  void Draining() override {
+    draining_ = true;
+    GoOn();
+  }
+
   void Closed() override {
     if (std::exchange(closed_, true)) return;
     loop_.Close();
@@ -118,11 +123,11 @@ class BatchStream final : public http::StreamHandler,
   void GoOn() {
     if (closed_) return;
     WriteReady();
-    if (gathering_->size() > 0 && (windows_.empty() || body_ended_)) {
+    if (gathering_->size() > 0 && (windows_.empty() || body_ended_ || draining_)) {
       Submit();
       WriteReady();
     }
-    if (body_ended_ && windows_.empty()) return Finish();
+    if ((body_ended_ || draining_) && windows_.empty()) return Finish();
     http::Stream& stream = call_.stream();
     const bool full = windows_.size() >= api_.options.batch_windows_max ||
                       stream.unsent_bytes() > api_.options.unsent_bytes_max;
@@ -150,10 +155,11 @@ class BatchStream final : public http::StreamHandler,
     call_.stream().Write(text);
   }
 
+  /// Without the last line, if not all of the batch was read: whoever sent it sees that it is to be sent again.
   void Finish() {
     std::string text;
-    codec_.writer->AppendEnd(text);
-    Write(text);
+    if (body_ended_) codec_.writer->AppendEnd(text);
+    if (!text.empty()) Write(text);
     call_.stream().End();
     Closed();
   }
@@ -171,6 +177,7 @@ class BatchStream final : public http::StreamHandler,
   std::size_t bytes_in_ = 0;
   std::size_t bytes_out_ = 0;
   bool body_ended_ = false;
+  bool draining_ = false;
   bool paused_ = false;
   bool closed_ = false;  // the stream must not be used any more
 };
@@ -182,17 +189,19 @@ class InertStream final : public http::StreamHandler {
   void Closed() override {}
 };
 
-std::expected<BatchStream::Codec, Problem> CodecOf(const ApiState& api, const RequestHead& head,
+std::expected<BatchStream::Codec, Problem> CodecOf(ApiState& api, const RequestHead& head,
                                                    const SaveTerms& terms) {
   BatchStream::Codec codec;
   if (http::EqualsIgnoringCase(MediaTypeEssence(head[Header::kContentType]), kBatchFramesType)) {
     codec.reader = std::make_unique<BatchFrameReader>(
         BatchFrameReader::Options{.scope = terms.scope,
                                   .media_type = std::string(head[Header::kItemMediaType]),
-                                  .content_bytes_max = api.options.body_bytes_max});
+                                  .content_bytes_max = api.options.body_bytes_max},
+        api.batch_gathered);
     codec.writer = std::make_unique<BatchRecordWriter>(terms.if_in_flight);
   } else {
-    codec.reader = std::make_unique<NdjsonReader>(terms.scope, api.options.batch_line_bytes_max);
+    codec.reader = std::make_unique<NdjsonReader>(terms.scope, api.options.batch_line_bytes_max,
+                                                  api.batch_gathered);
     codec.writer = std::make_unique<NdjsonWriter>(terms.if_in_flight);
   }
   if (Accepts(head, codec.writer->media_type())) return codec;
@@ -218,6 +227,10 @@ std::shared_ptr<http::StreamHandler> OpenBatch(ApiState& api, StreamedCall call)
     return refuse({.code = ProblemCode::kInvalidArgument,
                    .detail = "If-None-Match is for single saves; a batch says of each item what "
                              "became of it"});
+  if (!terms->content_digest.empty() || !terms->repr_digest.empty())
+    return refuse(
+        {.code = ProblemCode::kInvalidArgument,
+         .detail = "Content-Digest and Repr-Digest are for single saves; leave them out"});
   auto codec = CodecOf(api, head, *terms);
   if (!codec) return refuse(codec.error());
 

@@ -34,8 +34,28 @@ void AppendRecord(std::uint8_t outcome, std::uint8_t flags, int status, std::uin
 void AppendProblem(const Problem& problem, std::string& out) {
   const ProblemKind& kind = KindOf(problem.code);
   out.append(R"(,"problem":{"code":")").append(kind.name).append(R"(","detail":)");
-  AppendJsonString(out, problem.detail);
+  AppendJsonString(out, PublicDetail(problem));
   out.append("}");
+}
+
+constexpr std::size_t kFreeBytes = 64
+                                   << 10;  // of an unfinished item, as a connection may keep them
+
+/// True if the beginning of an item may be kept until more of it comes.
+bool MayKeep(std::size_t bytes, ByteBudget::Share& share) {
+  return bytes <= kFreeBytes || share.GrowTo(bytes - kFreeBytes);
+}
+
+/// Makes room for the next item, and keeps no more memory than that may have for nothing.
+void Empty(std::string& item, ByteBudget::Share& share) {
+  share.GiveBack();
+  if (item.capacity() > kFreeBytes) item = std::string();
+  item.clear();
+}
+
+Problem TooMuchGathered() {
+  return {.code = ProblemCode::kOverloaded,
+          .detail = "too many long items are being received; send it again later"};
 }
 
 bool IsBlank(std::string_view line) {
@@ -51,14 +71,14 @@ void NdjsonReader::Read(std::string_view piece, BatchSink& sink) {
     const bool ends = line_end != std::string_view::npos;
     piece.remove_prefix(ends ? line_end + 1 : piece.size());
     if (!skipping_ && line_.size() + part.size() > line_bytes_max_) {
-      skipping_ = true;
-      line_ = std::string();
-      sink.ItemRefused(
-          {.code = ProblemCode::kTooLarge,
-           .detail = "the line has more than " + std::to_string(line_bytes_max_) + " bytes"});
+      Skip({.code = ProblemCode::kTooLarge,
+            .detail = "the line has more than " + std::to_string(line_bytes_max_) + " bytes"},
+           sink);
     }
     if (!ends) {
-      if (!skipping_) line_.append(part);
+      if (skipping_) continue;
+      line_.append(part);
+      if (!MayKeep(line_.size(), share_)) Skip(TooMuchGathered(), sink);
     } else if (std::exchange(skipping_, false)) {
       // Its answer was given when it became too long.
     } else if (line_.empty()) {
@@ -66,9 +86,16 @@ void NdjsonReader::Read(std::string_view piece, BatchSink& sink) {
     } else {
       line_.append(part);
       LineArrived(line_, sink);
-      line_.clear();
+      Empty(line_, share_);
     }
   }
+}
+
+void NdjsonReader::Skip(Problem problem, BatchSink& sink) {
+  skipping_ = true;
+  line_ = std::string();
+  share_.GiveBack();
+  sink.ItemRefused(std::move(problem));
 }
 
 void NdjsonReader::End(BatchSink& sink) {
@@ -93,20 +120,29 @@ void BatchFrameReader::Read(std::string_view piece, BatchSink& sink) {
       piece.remove_prefix(taken);
     } else if (missing_ > 0) {
       const std::size_t taken = std::min(missing_, piece.size());
-      content_.append(piece.substr(0, taken));
-      missing_ -= taken;
+      ContentArrived(piece.substr(0, taken), sink);
       piece.remove_prefix(taken);
-      if (missing_ == 0) {
-        sink.ItemArrived({.content = std::exchange(content_, {}),
-                          .scope = options_.scope,
-                          .media_type = options_.media_type});
-      }
     } else {
       const std::size_t taken = std::min(kHeaderBytes - header_.size(), piece.size());
       header_.append(piece.substr(0, taken));
       piece.remove_prefix(taken);
       if (header_.size() == kHeaderBytes) HeaderArrived(sink);
     }
+  }
+}
+
+void BatchFrameReader::ContentArrived(std::string_view piece, BatchSink& sink) {
+  content_.append(piece);
+  missing_ -= piece.size();
+  if (missing_ == 0) {
+    share_.GiveBack();
+    sink.ItemArrived({.content = std::exchange(content_, {}),
+                      .scope = options_.scope,
+                      .media_type = options_.media_type});
+  } else if (!MayKeep(content_.size(), share_)) {
+    Empty(content_, share_);
+    skipping_ = std::exchange(missing_, 0);
+    sink.ItemRefused(TooMuchGathered());
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "itemgate/save_result.h"
 #include "itemgate/service.h"
+#include "server/byte_budget.h"
 #include "server/item_description.h"
 #include "server/problem.h"
 
@@ -22,7 +23,8 @@ class BatchSink {
   virtual void ItemRefused(Problem problem) = 0;
 };
 
-/// Takes the body of a batch apart, in whatever pieces it comes. One thread; keeps at most one unfinished item.
+/// Takes the body of a batch apart, in whatever pieces it comes. One thread; keeps at most one unfinished item, which
+/// takes from a budget what it has above 64 KiB, and is refused if there is nothing left.
 class BatchReader {
  public:
   virtual ~BatchReader() = default;
@@ -35,18 +37,20 @@ class BatchReader {
 class NdjsonReader final : public BatchReader {
  public:
   /// What the lines do not say, and how long one may be.
-  NdjsonReader(Scope scope, std::size_t line_bytes_max)
-      : line_bytes_max_(line_bytes_max), items_(scope) {}
+  NdjsonReader(Scope scope, std::size_t line_bytes_max, ByteBudget& gathered)
+      : line_bytes_max_(line_bytes_max), items_(scope), share_(gathered) {}
 
   void Read(std::string_view piece, BatchSink& sink) override;
   void End(BatchSink& sink) override;
 
  private:
   void LineArrived(std::string_view line, BatchSink& sink);
+  void Skip(Problem problem, BatchSink& sink);
 
   const std::size_t line_bytes_max_;
   ItemDescriptionReader items_;
-  std::string line_;       // the beginning of one
+  std::string line_;  // the beginning of one
+  ByteBudget::Share share_;
   bool skipping_ = false;  // to the end of a line that was refused for its length
 };
 
@@ -59,7 +63,8 @@ class BatchFrameReader final : public BatchReader {
     std::string media_type;
     std::size_t content_bytes_max;
   };
-  explicit BatchFrameReader(Options options) : options_(std::move(options)) {}
+  BatchFrameReader(Options options, ByteBudget& gathered)
+      : options_(std::move(options)), share_(gathered) {}
 
   void Read(std::string_view piece, BatchSink& sink) override;
   void End(BatchSink& sink) override;
@@ -68,10 +73,12 @@ class BatchFrameReader final : public BatchReader {
   static constexpr std::size_t kHeaderBytes = 4;
 
   void HeaderArrived(BatchSink& sink);
+  void ContentArrived(std::string_view piece, BatchSink& sink);
 
   const Options options_;
   std::string header_;
   std::string content_;
+  ByteBudget::Share share_;
   std::size_t missing_ = 0;   // of the content
   std::size_t skipping_ = 0;  // of a content that was refused for its length
 };

@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 using http::Method;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 const FakeRequest::Headers kLines = {{"Content-Type", "application/x-ndjson"}};
@@ -186,9 +187,58 @@ TEST_F(ApiTest, RefusesTheItemsOfABatchThatComeTooLate) {
                                                  R"("in_progress":0,"failed":2)"));
 }
 
+TEST_F(ApiTest, ADrainEndsABatchAfterWhatIsUnderWayAndWithoutItsLastLine) {
+  store_.Hold();
+  const Streamed batch = Open(Method::kPost, "/v1/items:batch", kLines);
+  const Streamed idle = Open(Method::kPost, "/v1/items:batch", kLines);
+  batch.handler->BodyArrived(Line("a") + Line("b"));
+  api().SetDraining();
+  batch.handler->Draining();
+  EXPECT_EQ(batch.stream->state(), FakeStream::State::kBegun);
+  for (Run(); store_.waiting_count() > 0; Run()) store_.Release();
+  EXPECT_EQ(batch.stream->state(), FakeStream::State::kEnded);
+  EXPECT_THAT(batch.stream->written(), HasSubstr(R"({"index":0,"status":201,)"));
+  EXPECT_THAT(batch.stream->written(), Not(HasSubstr("done")));
+  idle.handler->Draining();
+  EXPECT_EQ(idle.stream->state(), FakeStream::State::kEnded);
+}
+
+TEST_F(ApiTest, BoundsTheUnfinishedItemsOfAllBatchesTogether) {
+  options_.batch_gathered_bytes_max = 100'000;  // above the 64 KiB that each may have
+  const std::string long_text(150'000, 'a');
+  const Streamed first = Open(Method::kPost, "/v1/items:batch", kLines);
+  const Streamed second = Open(Method::kPost, "/v1/items:batch", kLines);
+  const Streamed third = Open(Method::kPost, "/v1/items:batch", kFrames);
+  const std::string line = Line(long_text);
+  const std::string frame = Frame(long_text);
+  first.handler->BodyArrived(line.substr(0, 140'000));
+  second.handler->BodyArrived(line.substr(0, 140'000));
+  third.handler->BodyArrived(frame.substr(0, 140'000));
+  first.handler->BodyArrived(line.substr(140'000));
+  second.handler->BodyArrived(line.substr(140'000) + line);
+  third.handler->BodyArrived(frame.substr(140'000) + frame);
+  for (const Streamed* batch : {&first, &second, &third}) batch->handler->BodyEnded();
+  Run();
+  EXPECT_THAT(first.stream->written(), HasSubstr(R"("failed":0)"));
+  EXPECT_THAT(
+      second.stream->written(),
+      StartsWith(R"({"index":0,"status":503,"outcome":"unavailable","problem":{"code":"over)"));
+  EXPECT_THAT(second.stream->written(), HasSubstr(R"({"index":1,"status":200,)"));
+  EXPECT_THAT(third.stream->written(),
+              StartsWith(Record(static_cast<std::uint8_t>(Outcome::kUnavailable), 0, 503, 0)));
+  EXPECT_THAT(third.stream->written(), HasSubstr(Record(1, 1, 200, 1)));
+}
+
+TEST_F(ApiTest, ABatchIgnoresAnIdempotencyKey) {
+  FakeRequest::Headers headers = kLines;
+  headers.emplace_back("Idempotency-Key", "not a key");
+  EXPECT_THAT(Batch(Line("a"), headers), HasSubstr(R"("created":1)"));
+}
+
 TEST_F(ApiTest, RefusesABatchWhoseHeadIsWrong) {
   for (const auto& [name, value, status] :
        {std::tuple("If-None-Match", "*", 400), std::tuple("Prefer", "wait=1", 200),
+        std::tuple("Content-Digest", "sha-256=:AAAA:", 400),
         std::tuple("Accept", "application/json", 406), std::tuple("Item-Scope", "a b", 400)}) {
     FakeRequest::Headers headers = kLines;
     headers.emplace_back(name, value);

@@ -13,7 +13,7 @@ struct Answered {
   const Route* route;
   std::string_view method;
   Instant began;
-  std::size_t bytes_in;
+  std::size_t bytes_in = 0;
   std::string_view request_id;
   std::string_view trace_id;
   std::string_view peer;
@@ -50,8 +50,7 @@ Answered AnsweredOf(const Asked& asked, int status, std::size_t bytes_out) {
 }
 
 std::string_view LoggedDetail(const Problem& problem) {
-  return problem.code == ProblemCode::kInternal ? std::string_view(problem.detail)
-                                                : std::string_view{};
+  return KindOf(problem.code).public_detail.empty() ? std::string_view{} : problem.detail;
 }
 
 }  // namespace
@@ -161,8 +160,8 @@ void StreamedCall::Ended(std::size_t bytes_in, std::size_t bytes_out) {
   Tell(*api_, answered);
 }
 
-http::Response RefusalOf(ApiState& api, const RequestHead& head, const Route* route,
-                         const Problem& problem) {
+http::Response RefusalOf(ApiState& api, const RequestHead& head, std::string_view peer,
+                         const Route* route, const Problem& problem) {
   RequestIds::Text made;
   const std::string_view request_id = ChooseRequestId(api, head, made);
   http::Response response = ProblemResponse(problem, request_id, TraceIdOf(head));
@@ -170,13 +169,33 @@ http::Response RefusalOf(ApiState& api, const RequestHead& head, const Route* ro
   Tell(api, {.route = route,
              .method = MethodName(head.request().method),
              .began = api.parts.clock.Now(),
-             .bytes_in = 0,
              .request_id = request_id,
              .trace_id = TraceIdOf(head),
-             .peer = {},
+             .peer = peer,
              .status = response.status,
              .bytes_out = response.body.size(),
              .code = KindOf(problem.code).name});
+  return response;
+}
+
+http::Response RefusalOf(ApiState& api, const http::ProtocolProblem& problem) {
+  static const http::Request kUnread;
+  const http::Request& request = problem.request != nullptr ? *problem.request : kUnread;
+  const RequestHead head(request);
+  RequestIds::Text made;
+  const std::string_view request_id = ChooseRequestId(api, head, made);
+  http::Response response = ProblemResponse(problem, request_id);
+  response.Add("X-Request-Id", request_id);
+  const bool was_read = problem.request != nullptr;
+  Tell(api, {.route = was_read ? FindRoute(request.method, request.path).route : nullptr,
+             .method = was_read ? MethodName(request.method) : std::string_view(),
+             .began = api.parts.clock.Now(),
+             .request_id = request_id,
+             .trace_id = TraceIdOf(head),
+             .peer = problem.peer,
+             .status = response.status,
+             .bytes_out = response.body.size(),
+             .code = problem.code});
   return response;
 }
 

@@ -106,9 +106,12 @@ class StreamedCall {
   std::string detail_;
 };
 
-/// The answer to a request that has no call: it was refused by its head, or by the protocol.
-[[nodiscard]] http::Response RefusalOf(ApiState& api, const RequestHead& head, const Route* route,
+/// The answer to a request that has no call, for it was refused by its head.
+[[nodiscard]] http::Response RefusalOf(ApiState& api, const RequestHead& head,
+                                       std::string_view peer, const Route* route,
                                        const Problem& problem);
+/// The same for one that the protocol refuses.
+[[nodiscard]] http::Response RefusalOf(ApiState& api, const http::ProtocolProblem& problem);
 
 /// When the client gives up, by Request-Timeout. Fails with kInvalidArgument.
 [[nodiscard]] std::expected<std::optional<Instant>, Problem> DeadlineOf(const RequestHead& head,

@@ -20,6 +20,12 @@ struct FeedTerms {
   ItemContent content;
 };
 
+http::Response FeedHead() {
+  http::Response head;
+  head.Add("Content-Type", "text/event-stream").Add("Cache-Control", "no-store");
+  return head;
+}
+
 /// Co-owned by its connection and by the page that is being read for it.
 class FeedStream final : public http::StreamHandler,
                          public FeedHub::Subscriber,
@@ -32,16 +38,20 @@ class FeedStream final : public http::StreamHandler,
         call_(std::move(call)),
         terms_(terms) {}
 
-  /// On the loop's thread, once, when the head was sent.
+  /// On the loop's thread, once. The answer begins with the first page: what is saved after that is in the feed.
   void Start() {
     api_.parts.feeds.Subscribe(shared_from_this());
-    BeatLater();
     GoOn();
   }
 
   void BodyArrived(std::string_view) override {}
   void BodyEnded() override {}
   void OutputDrained() override { GoOn(); }
+  void Draining() override {
+    if (!begun_) return Refuse(api_.DrainingProblem());
+    call_.stream().End();
+    Closed();
+  }
   void Closed() override {
     if (closed_) return;
     closed_ = true;
@@ -54,13 +64,6 @@ class FeedStream final : public http::StreamHandler,
     way_back_.Post([self = shared_from_this()] {
       self->may_have_more_ = true;
       self->GoOn();
-    });
-  }
-  void Finish() override {
-    way_back_.Post([self = shared_from_this()] {
-      if (self->closed_) return;
-      self->call_.stream().End();
-      self->Closed();
     });
   }
 
@@ -104,13 +107,24 @@ class FeedStream final : public http::StreamHandler,
     reading_ = false;
     if (closed_) return;
     if (!page) {
+      if (!begun_) return Refuse(ProblemOf(page.error()));
       call_.stream().Abort();
       return Closed();
+    }
+    if (!std::exchange(begun_, true)) {
+      call_.Begin(FeedHead());
+      BeatLater();
     }
     if (!terms_.after || page->last != *terms_.after) may_have_more_ = true;
     terms_.after = page->last;
     Write(page->events);
     GoOn();
+  }
+
+  void Refuse(const Problem& problem) {
+    closed_ = true;
+    way_back_.Close();
+    call_.AnswerProblem(problem);
   }
 
   void BeatLater() {
@@ -139,6 +153,7 @@ class FeedStream final : public http::StreamHandler,
   std::size_t bytes_out_ = 0;
   bool may_have_more_ = true;
   bool reading_ = false;
+  bool begun_ = false;   // the answer
   bool closed_ = false;  // the stream must not be used any more
 };
 
@@ -171,10 +186,8 @@ std::shared_ptr<http::StreamHandler> OpenFeed(ApiState& api, StreamedCall call) 
     call.AnswerProblem(terms.error());
     return NoHandler();
   }
-  http::Response response;
-  response.Add("Content-Type", "text/event-stream").Add("Cache-Control", "no-store");
-  call.Begin(std::move(response));
   if (call.head().request().method == http::Method::kHead) {
+    call.Begin(FeedHead());
     call.stream().End();
     call.Ended(0, 0);
     return NoHandler();

@@ -8,31 +8,20 @@ void FeedHub::OnSaved() {
   if (!followed_.load() || on_its_way_.exchange(true)) return;
   executor_.Post([this] {
     on_its_way_.store(false);  // before anybody looks: what is saved from now on is news again
-    Tell(&Subscriber::Wake);
+    TellAll();
   });
 }
 
 void FeedHub::Subscribe(const std::shared_ptr<Subscriber>& subscriber) {
-  bool finished;
   {
     const MutexLock lock(mutex_);
-    finished = finished_;
     std::erase_if(subscribers_, [](const auto& known) { return known.expired(); });
     subscribers_.push_back(subscriber);
   }
   followed_.store(true);
-  if (finished) Tell(&Subscriber::Finish);
 }
 
-void FeedHub::FinishAll() {
-  {
-    const MutexLock lock(mutex_);
-    finished_ = true;
-  }
-  Tell(&Subscriber::Finish);
-}
-
-void FeedHub::Tell(void (Subscriber::*call)()) {
+void FeedHub::TellAll() {
   std::vector<std::shared_ptr<Subscriber>> alive;
   {
     const MutexLock lock(mutex_);
@@ -42,7 +31,7 @@ void FeedHub::Tell(void (Subscriber::*call)()) {
     }
     followed_.store(!subscribers_.empty());
   }
-  for (const auto& subscriber : alive) (*subscriber.*call)();
+  for (const auto& subscriber : alive) subscriber->Wake();
 }
 
 std::size_t FeedHub::subscriber_count() const {

@@ -23,8 +23,6 @@ class FeedHub {
     virtual ~Subscriber() = default;
     /// There may be new items.
     virtual void Wake() = 0;
-    /// The server is closing.
-    virtual void Finish() = 0;
   };
 
   /// `executor` carries the news.
@@ -34,13 +32,11 @@ class FeedHub {
   void OnSaved();
 
   void Subscribe(const std::shared_ptr<Subscriber>& subscriber) EXCLUDES(mutex_);
-  /// Ends what follows now and later.
-  void FinishAll() EXCLUDES(mutex_);
 
   [[nodiscard]] std::size_t subscriber_count() const EXCLUDES(mutex_);
 
  private:
-  void Tell(void (Subscriber::*call)()) EXCLUDES(mutex_);
+  void TellAll() EXCLUDES(mutex_);
 
   Executor& executor_;
   std::atomic<bool> followed_ = false;  // somebody subscribes; in one order with on_its_way_
@@ -49,7 +45,6 @@ class FeedHub {
 
   mutable Mutex mutex_;
   std::vector<std::weak_ptr<Subscriber>> subscribers_ GUARDED_BY(mutex_);
-  bool finished_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace itemgate::server

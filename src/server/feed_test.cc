@@ -18,8 +18,8 @@ TEST_F(ApiTest, AFeedBeginsWithWhatIsSavedAndGoesOnWithWhatComes) {
   Save("one");
   Save("two");
   const Streamed feed = Open(Method::kGet, "/v1/feed?after=1");
-  EXPECT_EQ(FieldOf(feed.stream->head(), "Content-Type"), "text/event-stream");
   Run();
+  EXPECT_EQ(FieldOf(feed.stream->head(), "Content-Type"), "text/event-stream");
   EXPECT_THAT(feed.stream->written(), StartsWith("id: 2\nevent: item\ndata: {\"id\":2,"));
   EXPECT_THAT(feed.stream->written(), HasSubstr("\"content\":\"two\"}\n\n"));
   EXPECT_THAT(feed.stream->written(), Not(HasSubstr("id: 1\n")));
@@ -66,14 +66,25 @@ TEST_F(ApiTest, AFeedSendsACommentNowAndThenAndEndsWhenTheServerDrains) {
   EXPECT_EQ(feed.stream->written(), ": nothing new\n\n");
   Advance(15s);
   EXPECT_EQ(feed.stream->written().size(), 30U);
-  api().SetDraining();
-  Run();
+  feed.handler->Draining();
   EXPECT_EQ(feed.stream->state(), FakeStream::State::kEnded);
   EXPECT_EQ(loop_.waiting_count(), 0U);
   EXPECT_EQ(last_logged().route, "/v1/feed");
   const Streamed late = Open(Method::kGet, "/v1/feed");
-  Run();
+  late.handler->Draining();
   EXPECT_EQ(late.stream->state(), FakeStream::State::kEnded);
+  EXPECT_THAT(late.stream->written(), HasSubstr("\"draining\""));
+}
+
+TEST_F(ApiTest, WhatIsSavedAfterAFeedWasAnsweredIsInIt) {
+  const Streamed feed = Open(Method::kGet, "/v1/feed");
+  EXPECT_EQ(feed.stream->state(),
+            FakeStream::State::kWaiting);  // until a worker knows where it begins
+  Run();
+  ASSERT_EQ(feed.stream->state(), FakeStream::State::kBegun);
+  Save("one");
+  EXPECT_THAT(feed.stream->written(), StartsWith("id: 1\n"));
+  feed.handler->Closed();
 }
 
 TEST_F(ApiTest, AFeedThatIsGoneIsForgotten) {

@@ -60,7 +60,8 @@ http::Response MethodNotAllowed(std::string_view allow) {
 
 Management::Management(Parts parts) : parts_(std::move(parts)) {}
 
-http::Application::Plan Management::Receive(const http::Request& request) {
+http::Application::Plan Management::Receive(const http::Request& request,
+                                            std::string_view /*peer*/) {
   const Row* row = RowOf(request);
   if (row == nullptr) return {.refusal = NotFound()};
   if (!IsAllowed(row->route, request.method)) return {.refusal = MethodNotAllowed(row->allow)};
@@ -99,8 +100,8 @@ std::shared_ptr<http::StreamHandler> Management::Open(const http::Request& /*req
   return nullptr;
 }
 
-http::Response Management::Problem(int status, std::string_view code, std::string_view detail) {
-  return ProblemResponse(status, code, detail, "");
+http::Response Management::Problem(const http::ProtocolProblem& problem) {
+  return ProblemResponse(problem, "");
 }
 
 }  // namespace itemgate::server

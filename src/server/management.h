@@ -22,12 +22,11 @@ class Management final : public http::Application {
 
   explicit Management(Parts parts);
 
-  [[nodiscard]] Plan Receive(const http::Request& request) override;
+  [[nodiscard]] Plan Receive(const http::Request& request, std::string_view peer) override;
   void Handle(http::Exchange& exchange) override;
   [[nodiscard]] std::shared_ptr<http::StreamHandler> Open(const http::Request& request,
                                                           http::Stream& stream) override;
-  [[nodiscard]] http::Response Problem(int status, std::string_view code,
-                                       std::string_view detail) override;
+  [[nodiscard]] http::Response Problem(const http::ProtocolProblem& problem) override;
 
  private:
   Parts parts_;

@@ -17,7 +17,7 @@ class ManagementTest : public testing::Test {
  protected:
   http::Response Ask(Method method, const std::string& target) {
     const FakeRequest request(method, target);
-    const auto plan = management_.Receive(request.request());
+    const auto plan = management_.Receive(request.request(), "192.0.2.1");
     if (plan.refusal) return *plan.refusal;
     FakeExchange exchange(request, executor_);
     management_.Handle(exchange);
@@ -71,7 +71,10 @@ TEST_F(ManagementTest, RefusesEverythingElseAsAProblem) {
     EXPECT_THAT(response.body, HasSubstr("\"code\":\"not-found\""));
   }
   EXPECT_EQ(Ask(Method::kPost, "/metrics").status, 405);
-  EXPECT_THAT(management_.Problem(400, "bad_framing", "no").body, HasSubstr("bad_framing"));
+  const http::Response problem = management_.Problem(
+      {.status = 400, .code = "bad_framing", .detail = "End lines with CR LF."});
+  EXPECT_THAT(problem.body, HasSubstr("bad_framing"));
+  EXPECT_THAT(problem.body, HasSubstr("CR LF"));
 }
 
 TEST_F(ManagementTest, HasNoStreams) {

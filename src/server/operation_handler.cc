@@ -34,7 +34,7 @@ std::expected<http::Response, Problem> OperationResponse(const SaveResult& resul
         .BeginObject()
         .Field("code", kind.name)
         .Field("status", kind.status)
-        .Field("detail", problem.detail)
+        .Field("detail", PublicDetail(problem))
         .EndObject();
   }
   http::Response response = JsonResponse(json.EndObject().Take());

@@ -36,34 +36,34 @@ constexpr auto kProblems = std::to_array<ProblemKind>({
      kFinal},
     {kNotCanonical, "not-canonical", 422, "The content is not acceptable JSON", kFinal},
     {kKeyReused, "key-reused", 422, "The Idempotency-Key was used with another content", kFinal},
-    {kInternal, "internal", 500, "Something went wrong in the server", kRetryable},
+    {kInternal, "internal", 500, "Something went wrong in the server", kRetryable,
+     "something went wrong in the server; its log says what, under the request id"},
     {kNotImplemented, "not-implemented", 501, "This is not offered", kFinal},
-    {kSaveFailed, "save-failed", 502, "The item was not saved", kRetryable},
-    {kSaveUnknown, "save-unknown", 502, "Nobody knows whether the item was saved", kRetryable},
+    {kSaveFailed, "save-failed", 502, "The item was not saved", kRetryable,
+     "nothing was saved; send it again later"},
+    {kSaveUnknown, "save-unknown", 502, "Nobody knows whether the item was saved", kRetryable,
+     "send the same content again: nothing is saved twice"},
     {kOverloaded, "overloaded", 503, "The server has too much to do", kRetryable},
     {kTooManyInFlight, "too-many-in-flight", 503, "Too many saves are under way", kRetryable},
     {kDraining, "draining", 503, "The server is closing", kRetryable},
     {kDeadlinePassed, "deadline-passed", 503, "The request's time was over", kRetryable},
-    {kStoreUnavailable, "store-unavailable", 503, "The store does not answer", kRetryable},
-    {kStorageFull, "storage-full", 507, "The storage is full", kRetryable},
+    {kStoreUnavailable, "store-unavailable", 503, "The store does not answer", kRetryable,
+     "the store accepts nothing now; the server's operator can see why. Send it again later"},
+    {kStorageFull, "storage-full", 507, "The storage is full", kRetryable,
+     "the server's disk is full; nothing was lost. Make room there and send it again"},
 });
 static_assert(std::ranges::is_sorted(kProblems, {}, &ProblemKind::code));
 static_assert(kProblems.size() == static_cast<std::size_t>(kStorageFull) + 1);
 
-// What went wrong inside is for the log: it may name files.
-constexpr std::string_view kInternalDetail =
-    "something went wrong in the server; its log says what, under the request id";
-
-http::Response Written(const ProblemKind& kind, const Problem& problem, std::string_view request_id,
-                       std::string_view trace_id) {
+http::Response Written(const ProblemKind& kind, std::string_view detail, const Problem& problem,
+                       std::string_view request_id, std::string_view trace_id) {
   JsonWriter json;
   json.BeginObject()
       .Field("type", std::string("urn:itemgate:problem:").append(kind.name))
       .Field("title", kind.title)
       .Field("status", kind.status)
       .Field("code", kind.name)
-      .Field("detail",
-             problem.code == kInternal ? kInternalDetail : std::string_view(problem.detail))
+      .Field("detail", detail)
       .Field("retryable", kind.retryable);
   if (problem.item_id != ItemId{}) json.Field("itemId", problem.item_id.value);
   if (!problem.operation.empty()) json.Field("operation", problem.operation);
@@ -82,10 +82,15 @@ const ProblemKind& KindOf(ProblemCode code) { return kProblems[static_cast<std::
 
 std::span<const ProblemKind> AllProblems() { return kProblems; }
 
+std::string_view PublicDetail(const Problem& problem) {
+  const std::string_view public_detail = KindOf(problem.code).public_detail;
+  return public_detail.empty() ? problem.detail : public_detail;
+}
+
 http::Response ProblemResponse(const Problem& problem, std::string_view request_id,
                                std::string_view trace_id) {
   const ProblemKind& kind = KindOf(problem.code);
-  http::Response response = Written(kind, problem, request_id, trace_id);
+  http::Response response = Written(kind, PublicDetail(problem), problem, request_id, trace_id);
   const bool later = kind.status == 503 || kind.status == 409;
   const auto retry_after =
       later ? std::max(problem.retry_after, std::chrono::seconds(1)) : problem.retry_after;
@@ -99,14 +104,14 @@ http::Response ProblemResponse(const Problem& problem, std::string_view request_
   return response;
 }
 
-http::Response ProblemResponse(int status, std::string_view code, std::string_view detail,
-                               std::string_view request_id) {
+http::Response ProblemResponse(const http::ProtocolProblem& problem, std::string_view request_id) {
+  const int status = problem.status;
   const ProblemKind kind{.code = ProblemCode::kInvalidArgument,
-                         .name = code,
+                         .name = problem.code,
                          .status = status,
                          .title = http::ReasonPhrase(status),
                          .retryable = status >= 500 && status != 501 && status != 505};
-  return Written(kind, {.detail = std::string(detail)}, request_id, {});
+  return Written(kind, problem.detail, {.code = kind.code}, request_id, {});
 }
 
 Problem ProblemOf(const Error& error) {
@@ -146,6 +151,7 @@ Problem ProblemOf(const SaveResult& result) {
       result.error ? *result.error : Error(ErrorCode::kUnavailable, "send it again later");
   Problem problem = ProblemOf(error);
   // Whatever the error's own kind: what the client needs to know is whether the item may be there.
+  if (error.code == ErrorCode::kBusy) problem.code = kTooManyInFlight;
   if (result.outcome == Outcome::kUnknown) problem.code = kSaveUnknown;
   if (result.outcome == Outcome::kFailed && problem.code != kStorageFull)
     problem.code = kSaveFailed;

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/application.h"
 #include "http/response.h"
 #include "itemgate/error.h"
 #include "itemgate/item.h"
@@ -53,6 +54,8 @@ struct ProblemKind {
   int status;
   std::string_view title;
   bool retryable;  // the same request may succeed later
+  std::string_view public_detail =
+      {};  // of what went wrong inside: the true reason may name files, and is for the log
 };
 
 [[nodiscard]] const ProblemKind& KindOf(ProblemCode code);
@@ -61,19 +64,22 @@ struct ProblemKind {
 
 /// One refusal: what happened and what to do, in a sentence that never repeats what was sent.
 struct Problem {
-  ProblemCode code = ProblemCode::kInternal;
-  std::string detail;
+  ProblemCode code;
+  std::string detail;                   // of what went wrong inside: for the log
   ItemId item_id;                       // 0: none
   std::string operation;                // empty: none
   std::chrono::seconds retry_after{0};  // 0: a second for those that are retryable later, else none
 };
 
+/// What the client is told.
+[[nodiscard]] std::string_view PublicDetail(const Problem& problem);
+
 /// The answer of RFC 9457. `trace_id` may be empty.
 [[nodiscard]] http::Response ProblemResponse(const Problem& problem, std::string_view request_id,
                                              std::string_view trace_id);
-/// The same for what is not in the table: an error of the protocol.
-[[nodiscard]] http::Response ProblemResponse(int status, std::string_view code,
-                                             std::string_view detail, std::string_view request_id);
+/// The same for what is not in the table.
+[[nodiscard]] http::Response ProblemResponse(const http::ProtocolProblem& problem,
+                                             std::string_view request_id);
 
 /// What an error of a look-up or of a parameter means to a client.
 [[nodiscard]] Problem ProblemOf(const Error& error);

@@ -25,16 +25,11 @@ std::string DigestBase64(const Digest& digest) {
   return Base64({reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size()});
 }
 
-/// True if an If-None-Match lists this entity tag, or any.
-bool Matches(std::string_view if_none_match, std::string_view etag) {
-  return if_none_match == "*" || if_none_match.find(etag) != std::string_view::npos;
-}
-
 enum class Locate { kNo, kYes };
 
 http::Response ItemResponse(Item item, std::string_view if_none_match, Locate locate) {
   const std::string etag = "\"" + item.key.digest.ToHex() + "\"";
-  http::Response response{.status = Matches(if_none_match, etag) ? 304 : 200};
+  http::Response response{.status = ListsEntityTag(if_none_match, etag) ? 304 : 200};
   response.Add("ETag", etag);
   response.Add("Item-Id", item.id.value);
   response.Add("Item-Scope", item.key.scope.name());
@@ -161,14 +156,13 @@ void HandleGetItem(ApiState& api, Call& call) {
     return call.Answer(Problem{.code = ProblemCode::kNotFound,
                                .detail = "there is no item of that id; ids are numbers from 1"});
   }
-  AnswerFromWorker(
-      api, call,
-      [&api, id = *id, if_none_match = std::string(call.head()[Header::kIfNoneMatch])]()
-          -> std::expected<http::Response, Problem> {
-        Result<Item> item = api.parts.service.GetItem(ItemId{id});
-        if (!item) return std::unexpected(ProblemOf(item.error()));
-        return ItemResponse(std::move(*item), if_none_match, Locate::kNo);
-      });
+  AnswerFromWorker(api, call,
+                   [&api, id = *id, if_none_match = AllLinesOf(call.head(), Header::kIfNoneMatch)]()
+                       -> std::expected<http::Response, Problem> {
+                     Result<Item> item = api.parts.service.GetItem(ItemId{id});
+                     if (!item) return std::unexpected(ProblemOf(item.error()));
+                     return ItemResponse(std::move(*item), if_none_match, Locate::kNo);
+                   });
 }
 
 void HandleListItems(ApiState& api, Call& call) {
@@ -207,8 +201,8 @@ void HandleGetContent(ApiState& api, Call& call) {
   AnswerFromWorker(
       api, call,
       [&api, digest = *digest, scope = std::move(*scope),
-       if_none_match = std::string(
-           call.head()[Header::kIfNoneMatch])]() -> std::expected<http::Response, Problem> {
+       if_none_match = AllLinesOf(
+           call.head(), Header::kIfNoneMatch)]() -> std::expected<http::Response, Problem> {
         const ContentKey key{.digest = digest, .scope = scope.scope()};
         const auto ids = api.parts.service.FindIds({&key, 1});
         if (!ids) return std::unexpected(ProblemOf(ids.error()));

@@ -274,7 +274,8 @@ TEST_F(ApiTest, RefusesWhatItsHeadRulesOut) {
 }
 
 TEST_F(ApiTest, GivesTheServersOwnProblemsTheSameForm) {
-  const http::Response problem = api().Problem(431, "head-too-large", "send fewer headers");
+  const http::Response problem =
+      api().Problem({.status = 431, .code = "head-too-large", .detail = "send fewer headers"});
   EXPECT_EQ(problem.status, 431);
   EXPECT_EQ(CodeOf(problem), "head-too-large");
   EXPECT_EQ(FieldOf(problem, "X-Request-Id").size(), 13U);
@@ -284,7 +285,7 @@ TEST_F(ApiTest, GivesTheServersOwnProblemsTheSameForm) {
 TEST_F(ApiTest, TellsTheServerWhatToDoWithABody) {
   options_.body_bytes_max = 1000;
   const auto plan = [&](Method method, const std::string& target, Headers headers = {}) {
-    return api().Receive(FakeRequest(method, target, std::move(headers)).request());
+    return api().Receive(FakeRequest(method, target, std::move(headers)).request(), "192.0.2.1");
   };
   EXPECT_EQ(plan(Method::kPost, "/v1/items").body_bytes_max, 1000U);
   EXPECT_EQ(plan(Method::kPost, "/v1/items:batch", {{"Content-Type", "application/x-ndjson"}})

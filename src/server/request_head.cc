@@ -176,6 +176,23 @@ std::optional<Duration> ParseSeconds(std::string_view text) {
       static_cast<std::int64_t>(std::min(seconds, kYearSeconds) * 1000));
 }
 
+std::string AllLinesOf(const RequestHead& head, Header header) {
+  std::string all;
+  ForEachMember(head, header, [&](std::string_view member) {
+    all.append(all.empty() ? "" : ", ").append(member);
+  });
+  return all;
+}
+
+bool ListsEntityTag(std::string_view list, std::string_view tag) {
+  bool listed = false;
+  ForEachPart(list, ',', [&](std::string_view member) {
+    if (member.starts_with("W/")) member.remove_prefix(2);
+    listed = listed || member == tag || member == "*";
+  });
+  return listed;
+}
+
 std::string_view TraceIdOf(const RequestHead& head) {
   // 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
   const std::string_view text = head[Header::kTraceparent];

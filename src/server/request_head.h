@@ -71,6 +71,11 @@ class RequestHead {
 /// True if the Accept headers (RFC 9110 section 12.5.1), or their absence, allow this type.
 [[nodiscard]] bool Accepts(const RequestHead& head, std::string_view media_type);
 
+/// The members of a list header, in however many lines it stands.
+[[nodiscard]] std::string AllLinesOf(const RequestHead& head, Header header);
+/// True if the list of If-None-Match has this entity tag, by weak comparison (RFC 9110 section 13.1.2), or is "*".
+[[nodiscard]] bool ListsEntityTag(std::string_view list, std::string_view tag);
+
 /// What the Prefer headers (RFC 7240) ask for. What is not understood is ignored, as the RFC says.
 struct Preferences {
   std::optional<Duration> wait;

@@ -143,15 +143,14 @@ constexpr std::string_view kBatchHeadersOut[] = {"Preference-Applied"};
 constexpr Success kBatchSuccesses[] = {
     {200, "Each item has its own answer, in order. To frames: application/vnd.itemgate.results.",
      kNdjson, "BatchAnswers", kBatchHeadersOut}};
-constexpr ProblemCode kBatchProblems[] = {kInvalidArgument,     kKeyInvalid, kUnsupportedType,
-                                          kUnsupportedEncoding, kDraining,   kDeadlinePassed,
-                                          kOverloaded};
+constexpr ProblemCode kBatchProblems[] = {kInvalidArgument, kUnsupportedType, kUnsupportedEncoding,
+                                          kDraining,        kDeadlinePassed,  kOverloaded};
 constexpr Parameter kFeedParameters[] = {
     {kQuery, "after", kInteger, "Begin behind this id; left out, with what comes next."},
     kContent,
     {kHeader, "Last-Event-ID", kText, "Go on behind this id; goes before `after`."}};
 constexpr Success kFeedSuccesses[] = {{200, "Server-sent events.", "text/event-stream", "Events"}};
-constexpr ProblemCode kFeedProblems[] = {kInvalidArgument};
+constexpr ProblemCode kFeedProblems[] = {kInvalidArgument, kDraining, kStoreUnavailable};
 constexpr Success kVerifySuccesses[] = {{200, "Progress, and the report.", kNdjson, "VerifyLines"}};
 constexpr ProblemCode kVerifyProblems[] = {kNotImplemented, kOverloaded, kStoreUnavailable};
 constexpr Success kRootSuccesses[] = {{200, "A text.", "text/plain", "Text"}};
@@ -211,6 +210,7 @@ constexpr Route kRoutes[] = {
      .request_types = {},
      .successes = kItemSuccesses,
      .problems = kFindProblems,
+     .large_answer = true,
      .handle = HandleGetItem},
     {.method = Method::kGet,
      .path = "/v1/items",
@@ -221,6 +221,7 @@ constexpr Route kRoutes[] = {
      .successes = kListSuccesses,
      .problems = kReadProblems,
      .answer_type = kJson,
+     .large_answer = true,
      .handle = HandleListItems},
     {.method = Method::kGet,
      .path = "/v1/contents/sha256/{digest}",
@@ -230,6 +231,7 @@ constexpr Route kRoutes[] = {
      .request_types = {},
      .successes = kLocatedItemSuccesses,
      .problems = kFindProblems,
+     .large_answer = true,
      .handle = HandleGetContent},
     {.method = Method::kPost,
      .path = "/v1/contents:findMissing",
@@ -241,6 +243,7 @@ constexpr Route kRoutes[] = {
      .problems = kFindMissingProblems,
      .body = BodyPolicy::kWhole,
      .answer_type = kJson,
+     .large_answer = true,
      .handle = HandleFindMissing},
     {.method = Method::kGet,
      .path = "/v1/operations/{operation}",

@@ -64,6 +64,7 @@ struct Route {
   BodyPolicy body = BodyPolicy::kNone;
   std::string_view answer_type;  // must be acceptable to the client; empty: whatever was saved
   bool saves = false;            // refused while the server drains
+  bool large_answer = false;     // with contents: one at a time for each connection
 
   // One of the two.
   void (*handle)(ApiState&, Call&) = nullptr;

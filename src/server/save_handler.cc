@@ -34,10 +34,12 @@ class Attempt {
     if (table_ != nullptr) table_->Abandon(handle_);
   }
 
-  void End(const SaveResult& result) {
+  /// Only what is answered 201 or 200 is remembered.
+  void End(const SaveResult& result, const ReplyTerms& terms) {
     if (table_ == nullptr) return;
     IdempotencyTable& table = *std::exchange(table_, nullptr);
-    if (result.saved()) {
+    const bool refused = terms.only_create && result.outcome == Outcome::kDuplicate;  // 412
+    if (result.saved() && !refused) {
       table.Finish(handle_, result);
     } else {
       table.Abandon(handle_);
@@ -133,11 +135,7 @@ std::optional<Problem> RefusalByServer(const ApiState& api, const SaveResult& re
                                        Admission::Verdict verdict) {
   if (result.outcome != Outcome::kUnavailable) return std::nullopt;
   if (api.is_draining()) return api.DrainingProblem();
-  if (verdict == Admission::Verdict::kAdmit) return std::nullopt;
-  if (verdict == Admission::Verdict::kTooMany)
-    return Problem{
-        .code = ProblemCode::kTooManyInFlight,
-        .detail = "as many saves are under way as the server allows; send it again later"};
+  if (verdict != Admission::Verdict::kOverloaded) return std::nullopt;
   return Problem{.code = ProblemCode::kOverloaded,
                  .detail = "the server has more to save than it can; send it again later"};
 }
@@ -227,7 +225,7 @@ void PendingSave::Answer() {
     const Instant now = api.parts.clock.Now();
     api.admission.Observe(now - late.began, now);
   }
-  late.attempt.End(result_);
+  late.attempt.End(result_, late.terms);
   if (!late.caller) return;
   late.terms.preference_applied = late.preference_applied;
   AnswerWith(api, *late.caller,
@@ -296,7 +294,7 @@ void Save(ApiState& api, Caller& caller, Saving& saving, const Asker& asker) {
   Start(api, pending, saving, Sender(asker.peer, asker.request_id).text(), reply.verdict);
 
   if (auto result = pending->TakeEarlyAnswer()) {
-    saving.attempt.End(*result);
+    saving.attempt.End(*result, reply.terms);
     reply.result = std::move(*result);
     AnswerWith(api, caller, reply,
                reply.result.outcome == Outcome::kInProgress ? OperationOf(saving) : std::string());
@@ -360,6 +358,7 @@ void SaveOnWorker(ApiState& api, Call& call, Saving saving) {
 void HandleSave(ApiState& api, Call& call) {
   auto terms = ParseSaveTerms(api.options, call.head(), call.path_parameter(), call.began());
   if (!terms) return call.Answer(terms.error());
+  if (const auto problem = TakeIdempotencyKey(call.head(), *terms)) return call.Answer(*problem);
   Saving saving{.terms = std::move(*terms)};
   if (call.body().size() > api.options.loop_body_bytes_max)
     return SaveOnWorker(api, call, std::move(saving));

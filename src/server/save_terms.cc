@@ -89,8 +89,8 @@ std::expected<SaveTerms, Problem> ParseSaveTerms(const ApiOptions& options, cons
                   .content_digest = head[Header::kContentDigest],
                   .repr_digest = head[Header::kReprDigest]};
   if (head.Has(Header::kIfNoneMatch)) {
-    if (head[Header::kIfNoneMatch] != "*")
-      return Refuse(ProblemCode::kInvalidArgument, "If-None-Match of a save must be *");
+    if (head[Header::kIfNoneMatch] != "*" || head.IsRepeated(Header::kIfNoneMatch))
+      return Refuse(ProblemCode::kInvalidArgument, "If-None-Match of a save must be *, once");
     terms.only_create = true;
     terms.if_in_flight = IfInFlight::kReject;
   }
@@ -98,12 +98,15 @@ std::expected<SaveTerms, Problem> ParseSaveTerms(const ApiOptions& options, cons
     if (*terms.deadline <= began) return std::unexpected(DeadlinePassed());
     terms.wait.wait_max = std::min(terms.wait.wait_max, *terms.deadline - began);
   }
-  if (head.Has(Header::kIdempotencyKey)) {
-    const auto key = ParseIdempotencyKey(head[Header::kIdempotencyKey]);
-    if (!key) return std::unexpected(key.error());
-    terms.idempotency_key = *key;
-  }
   return terms;
+}
+
+std::optional<Problem> TakeIdempotencyKey(const RequestHead& head, SaveTerms& terms) {
+  if (!head.Has(Header::kIdempotencyKey)) return std::nullopt;
+  const auto key = ParseIdempotencyKey(head[Header::kIdempotencyKey]);
+  if (!key) return key.error();
+  terms.idempotency_key = *key;
+  return std::nullopt;
 }
 
 std::optional<Problem> CheckDigest(std::string_view header, std::string_view body) {

@@ -38,6 +38,8 @@ struct SaveTerms {
                                                                const RequestHead& head,
                                                                std::string_view path_scope,
                                                                Instant began);
+/// Takes the key of a single save over; the problem if it is malformed. A batch has none.
+[[nodiscard]] std::optional<Problem> TakeIdempotencyKey(const RequestHead& head, SaveTerms& terms);
 
 /// The scope that path or header name, else the default one.
 [[nodiscard]] std::expected<Scope, Problem> ScopeOf(const RequestHead& head,

@@ -242,6 +242,45 @@ TEST_F(ApiTest, AnIdempotencyKeyUnderWayIsAConflictAndAFailureForgetsIt) {
   EXPECT_EQ(FieldOf(*third->response, "Idempotent-Replayed"), "false");
 }
 
+TEST_F(ApiTest, AKeyDoesNotTurnARefusalIntoASuccess) {
+  Save("a");
+  const FakeRequest::Headers headers = {{"Idempotency-Key", "k"}, {"If-None-Match", "*"}};
+  EXPECT_EQ(Save("a", headers).status, 412);
+  EXPECT_EQ(Save("a", headers).status, 412);
+  EXPECT_EQ(Save("b", {{"If-None-Match", "*"}, {"If-None-Match", "*"}}).status, 400);
+}
+
+TEST_F(ApiTest, WhatWentWrongInsideIsForTheLogAlone) {
+  store_.FailNext(Error(ErrorCode::kStorageFull, "cannot write /secret/log: no space left"));
+  const http::Response full = Save("a");
+  EXPECT_EQ(full.status, 507);
+  EXPECT_THAT(full.body, Not(HasSubstr("/secret")));
+  EXPECT_THAT(full.body, HasSubstr("disk is full"));
+  EXPECT_THAT(last_logged().detail, HasSubstr("/secret/log"));
+  store_.FailNext(Error(ErrorCode::kStorageFull, "cannot write /secret/log: no space left"));
+  EXPECT_THAT(Batch("{\"content\":\"a\"}\n"), Not(HasSubstr("/secret")));
+}
+
+TEST_F(ApiTest, AProblemOfTheProtocolSaysWhatItIsAndWhoCausedIt) {
+  const http::Response response = api().Problem({.status = 400,
+                                                 .code = "bad_framing",
+                                                 .detail = "A line must end with CR LF.",
+                                                 .peer = "192.0.2.9"});
+  EXPECT_EQ(CodeOf(response), "bad_framing");
+  EXPECT_THAT(response.body, HasSubstr("A line must end with CR LF."));
+  EXPECT_EQ(last_logged().peer, "192.0.2.9");
+  EXPECT_EQ(last_logged().route, "unknown");
+  const FakeRequest request(http::Method::kPost, "/v1/items", {{"X-Request-Id", "mine"}});
+  const http::Response too_large = api().Problem(
+      {.status = 413, .code = "too-large", .detail = "Too large.", .request = &request.request()});
+  EXPECT_EQ(FieldOf(too_large, "X-Request-Id"), "mine");
+  EXPECT_EQ(last_logged().route, "/v1/items");
+  EXPECT_EQ(last_logged().method, "POST");
+  Send(http::Method::kPatch, "/v1/items");
+  EXPECT_EQ(last_logged().status, 405);
+  EXPECT_EQ(last_logged().peer, "192.0.2.7");
+}
+
 TEST_F(ApiTest, AWaitThatEndsEarlyLeavesTheKeyToTheNext) {
   store_.Hold();
   const auto first = BeginSave("a", {{"Idempotency-Key", "k"}, {"Prefer", "wait=1"}});

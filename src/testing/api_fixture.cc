@@ -3,6 +3,11 @@
 #include "server/route_table.h"
 
 namespace itemgate::server {
+namespace {
+
+constexpr std::string_view kPeer = "192.0.2.7";
+
+}  // namespace
 
 SeenAnswers& AllSeenAnswers() {
   static SeenAnswers seen;
@@ -62,7 +67,7 @@ Api& ApiTest::api() {
 std::shared_ptr<FakeAnswer> ApiTest::Begin(http::Method method, std::string target, Headers headers,
                                            std::string body) {
   const FakeRequest request(method, std::move(target), std::move(headers), std::move(body));
-  http::Application::Plan plan = api().Receive(request.request());
+  http::Application::Plan plan = api().Receive(request.request(), kPeer);
   FakeExchange exchange(request, loop_);
   if (plan.refusal) {
     exchange.Answer(std::move(*plan.refusal));
@@ -85,7 +90,7 @@ http::Response ApiTest::Send(http::Method method, std::string target, Headers he
 
 ApiTest::Streamed ApiTest::Open(http::Method method, std::string target, Headers headers) {
   const FakeRequest request(method, std::move(target), std::move(headers));
-  const http::Application::Plan plan = api().Receive(request.request());
+  const http::Application::Plan plan = api().Receive(request.request(), kPeer);
   EXPECT_FALSE(plan.refusal);
   EXPECT_EQ(plan.body, http::Application::Body::kStreamed);
   Streamed streamed{.stream = std::make_unique<FakeStream>(loop_), .handler = nullptr};

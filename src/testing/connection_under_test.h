@@ -32,6 +32,7 @@ class ScriptedApplication final : public Application {
       if (echoes) stream.End();
     }
     void OutputDrained() override { ++drained_count; }
+    void Draining() override { draining = true; }
     void Closed() override { closed = true; }
 
     Stream& stream;
@@ -39,11 +40,12 @@ class ScriptedApplication final : public Application {
     bool pauses = false;
     bool echoes = false;  // answers with the body, and ends with it
     bool body_ended = false;
+    bool draining = false;
     bool closed = false;
     int drained_count = 0;
   };
 
-  [[nodiscard]] Plan Receive(const Request& request) override {
+  [[nodiscard]] Plan Receive(const Request& request, std::string_view /*peer*/) override {
     Plan plan{.body_bytes_max = body_bytes_max};
     if (request.path.starts_with("/refused")) {
       plan.refusal = Response{.status = 404, .body = "refused"};
@@ -51,6 +53,7 @@ class ScriptedApplication final : public Application {
     }
     if (request.path == "/small") plan.body_bytes_max = 10;
     if (request.path.starts_with("/stream")) plan.body = Body::kStreamed;
+    plan.large_answer = request.path == "/large";
     return plan;
   }
 
@@ -62,7 +65,7 @@ class ScriptedApplication final : public Application {
     if (!request.query.empty()) seen.append("?").append(request.query);
     seen.append(" ").append(exchange.body());
     handled.push_back(seen);
-    if (request.path == "/later") {
+    if (request.path == "/later" || request.path == "/large") {
       owed.push_back(exchange.Defer());
     } else {
       exchange.Answer({.body = std::move(seen)});
@@ -77,12 +80,14 @@ class ScriptedApplication final : public Application {
     return streams.back();
   }
 
-  [[nodiscard]] Response Problem(int status, std::string_view code, std::string_view) override {
-    return {.status = status, .body = std::string(code)};
+  [[nodiscard]] Response Problem(const ProtocolProblem& problem) override {
+    failed = problem.request != nullptr ? problem.request->path : "unread";
+    return {.status = problem.status, .body = std::string(problem.code)};
   }
 
   std::size_t body_bytes_max = 1 << 20;
   std::vector<std::string> handled;
+  std::string failed;  // the path of the request that the protocol refused last
   std::vector<Responder> owed;
   std::vector<std::shared_ptr<Streamed>> streams;  // shared with the connection
 };
