@@ -250,6 +250,24 @@ TEST_F(ClientSaveTest, AsksInLinesForReasonsOnly) {
   EXPECT_EQ(server_.seen[2].body, "{\"content\":\"\"}\n");
 }
 
+TEST_F(ClientSaveTest, GoesOnWaitingForOneWhenAnotherIsNotRetriedAnyMore) {
+  int asked = 0;
+  server_.status_instead = [&](std::string_view content) {
+    if (content == "busy") return 503;
+    return ++asked <= 30 ? 202 : 0;
+  };
+  const std::vector<std::string_view> contents{"busy", "slow"};
+  const auto results = MakeClient()->SaveItems(contents);
+  EXPECT_EQ(results[0].outcome, Outcome::kUnavailable);
+  EXPECT_EQ(results[1].outcome, Outcome::kCreated);
+  const auto sent = [&](std::string_view content) {
+    return std::ranges::count_if(server_.seen,
+                                 [&](const auto& s) { return s.body.contains(content); });
+  };
+  EXPECT_EQ(sent("busy"), 1 + 8);
+  EXPECT_EQ(sent("slow"), 31);
+}
+
 TEST_F(ClientSaveTest, GivesTheReasonOfABatchThatWasRefusedAsAWhole) {
   server_.faults.assign(9, Fault::kInstead);
   server_.instead = FakeServer::Answer(415, R"({"code":"unsupported-type","detail":"do this"})");

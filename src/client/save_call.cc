@@ -59,11 +59,9 @@ std::string SaveCall::SaveFields() const {
 }
 
 std::vector<SaveResult> SaveCall::Run() {
-  std::vector<std::size_t> indices = Unsettled();
-  while (!indices.empty()) {
+  for (auto indices = Unsettled(); !indices.empty(); indices = Unsettled()) {
     SendRound(std::move(indices));
-    indices = Unsettled();
-    if (!indices.empty() && !WaitForNextRound(indices)) break;
+    WaitForNextRound();
   }
   std::vector<SaveResult> results;
   results.reserve(pending_.size());
@@ -170,13 +168,21 @@ std::vector<std::size_t> SaveCall::Unsettled() const {
   return indices;
 }
 
-bool SaveCall::WaitForNextRound(std::span<const std::size_t> indices) {
-  const auto any = [&](Next next) {
-    return std::ranges::any_of(indices, [&](std::size_t i) { return pending_[i].next == next; });
-  };
-  if (any(Next::kRetry)) return caller_.WaitToRetry(retries_++, retry_after_, deadline_);
-  if (any(Next::kAskAgain)) return caller_.Pause(deadline_);
-  return true;  // only reasons are missing
+void SaveCall::WaitForNextRound() {
+  if (Any(Next::kRetry)) {
+    if (caller_.WaitToRetry(retries_++, retry_after_, deadline_)) return;
+    Settle(Next::kRetry);
+  }
+  if (Any(Next::kAskAgain) && !caller_.Pause(deadline_)) Settle(Next::kAskAgain);
+}
+
+bool SaveCall::Any(Next next) const {
+  return std::ranges::find(pending_, next, &Pending::next) != pending_.end();
+}
+
+void SaveCall::Settle(Next next) {
+  for (Pending& pending : pending_)
+    if (pending.next == next) pending.next = Next::kSettled;
 }
 
 }  // namespace itemgate::client

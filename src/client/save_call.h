@@ -54,8 +54,10 @@ class SaveCall {
   void TakeRefusal(std::span<const std::size_t> indices, const Answer& answer);
 
   [[nodiscard]] std::vector<std::size_t> Unsettled() const;
-  /// Waits until those may be sent again. False if they must not.
-  [[nodiscard]] bool WaitForNextRound(std::span<const std::size_t> indices);
+  /// Waits until those may be sent again that are not settled, and settles those that must not be.
+  void WaitForNextRound();
+  [[nodiscard]] bool Any(Next next) const;
+  void Settle(Next next);
 
   Caller& caller_;
   const std::span<const std::string_view> contents_;
