@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "app/connection_limit.h"
 #include "backend/simulated/simulated_backend.h"
 #include "base/mutex.h"
 #include "base/random.h"
@@ -158,6 +159,8 @@ class ServeImpl final : public Serve {
 
   Result<void> OpenStore();
   Result<void> StartApi(std::vector<Descriptor> inherited);
+  /// Takes no more connections than there are descriptors for.
+  Result<void> LimitConnections(http::Server::Options& options, std::size_t addresses);
   Result<void> StartManagement();
 
   void RequestDrain() {
@@ -230,9 +233,28 @@ Result<void> ServeImpl::StartApi(std::vector<Descriptor> inherited) {
     if (!addresses) return ListenError(addresses.error(), "--listen");
     options.addresses = std::move(*addresses);
   }
+  const std::size_t addresses = std::max(options.addresses.size(), options.inherited.size()) +
+                                settings_.management_listen.size();
+  if (auto limited = LimitConnections(options, addresses); !limited) return limited;
   auto server = http::Server::Start(*api_, clock_, std::move(options));
   if (!server) return ListenError(server.error(), "--listen");
   server_ = std::move(*server);
+  return {};
+}
+
+Result<void> ServeImpl::LimitConnections(http::Server::Options& options, std::size_t addresses) {
+  std::size_t& connections_max = options.limits.connections_max;
+  const ProcessStatistics process = ProcessStatisticsNow();
+  const auto threads = static_cast<std::size_t>(options.thread_count);
+  const auto connections = ConnectionsWithin(process, connections_max, threads, addresses);
+  if (!connections) return std::unexpected(connections.error());
+  if (*connections < connections_max)
+    log_.log.Write(LogLevel::kWarning, "connections_limited",
+                   {{"connections", *connections},
+                    {"limits.connections", connections_max},
+                    {"open_files_max", process.open_files_max},
+                    {"advice", "raise ulimit -n, or LimitNOFILE= of systemd"}});
+  connections_max = *connections;
   return {};
 }
 
@@ -244,9 +266,10 @@ Result<void> ServeImpl::StartManagement() {
       server::Management::Parts{.why_not_ready = [this] { return WhyNotReady(); },
                                 .metrics = [this] { return Metrics(); },
                                 .drain = [this] { RequestDrain(); }});
-  auto server = http::Server::Start(
-      *management_, clock_,
-      {.addresses = std::move(*addresses), .thread_name = "management", .limits = {}});
+  auto server = http::Server::Start(*management_, clock_,
+                                    {.addresses = std::move(*addresses),
+                                     .thread_name = "management",
+                                     .limits = {.connections_max = kManagementConnectionsMax}});
   if (!server) return ListenError(server.error(), "--management.listen");
   management_server_ = std::move(*server);
   return {};

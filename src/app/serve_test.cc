@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 
 #include "base/mutex.h"
 #include "net/tcp.h"
+#include "obs/process.h"
 
 namespace itemgate {
 namespace {
@@ -85,6 +87,22 @@ std::string Ask(const std::string& address, const std::string& line, const std::
             static_cast<ssize_t>(request.size()));
   return ReadToEnd(socket.get());
 }
+
+/// Lets this process open that many files, and as many as before in the end.
+class OpenFilesLimited {
+ public:
+  explicit OpenFilesLimited(rlim_t files_max) {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit limited{.rlim_cur = files_max, .rlim_max = before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &limited), 0);
+  }
+  ~OpenFilesLimited() { setrlimit(RLIMIT_NOFILE, &before_); }
+  OpenFilesLimited(const OpenFilesLimited&) = delete;
+  OpenFilesLimited& operator=(const OpenFilesLimited&) = delete;
+
+ private:
+  rlimit before_{};
+};
 
 class ServeTest : public testing::Test {
  protected:
@@ -170,6 +188,29 @@ TEST_F(ServeTest, ASecondOneOnTheSameDirectoryIsRefusedAndTheFirstGoesOn) {
   EXPECT_EQ(second.error().code, ErrorCode::kBusy);
   EXPECT_THAT(Ask((*first)->addresses().front(), "POST /v1/items", "x"),
               StartsWith("HTTP/1.1 201 "));
+}
+
+TEST_F(ServeTest, ClosesConnectionsThatItHasNoDescriptorsFor) {
+  const OpenFilesLimited limited(ProcessStatisticsNow().open_files + 200);
+  settings_.limits_connections_per_address = 0;
+  const auto serve = Start();
+  ASSERT_TRUE(serve) << serve.error().message;
+  EXPECT_EQ(sink_.CountOf(" connections_limited connections="), 1);
+
+  // The clients are of this process, so they take as many descriptors again.
+  std::vector<Descriptor> clients;
+  for (int i = 0; i < 60; ++i) clients.push_back(ConnectTo((*serve)->addresses().front()));
+  EXPECT_EQ(ReadToEnd(clients.back().get()), "");
+  EXPECT_THAT(Ask((*serve)->management_addresses().front(), "GET /healthz"),
+              StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(ServeTest, DoesNotStartWithoutDescriptorsForConnections) {
+  const OpenFilesLimited limited(ProcessStatisticsNow().open_files + 100);
+  const auto serve = Start();
+  ASSERT_FALSE(serve);
+  EXPECT_THAT(serve.error().message, HasSubstr("leaves none for connections"));
+  EXPECT_THAT(serve.error().message, HasSubstr("LimitNOFILE="));
 }
 
 TEST_F(ServeTest, AReloadChangesWhatIsLoggedAndNothingElse) {

@@ -73,12 +73,6 @@ BenchRunOptions RunOptionsOf(const BenchSettings& settings, const std::string& d
           .stream_items = settings.items > 0 ? settings.items : enough};
 }
 
-/// One option of numbers, without the limits in the help.
-template <typename T>
-CLI::Validator Between(T lowest, T highest) {
-  return CLI::Range(lowest, highest).description("");
-}
-
 /// Shows the results in the way that was asked for, as they come.
 class BenchOutput {
  public:
@@ -187,7 +181,7 @@ void AddCaseOptions(CLI::App& command, BenchSettings& settings) {
       ->check(Between(0, kCallersMax))
       ->type_name("1,16,…");
   command.add_option("-b,--batch", settings.batch, "Items of a batch; 0 for no batches")
-      ->check(Between(std::size_t{0}, kBatchItemsMax))
+      ->check(Between(0, kBatchItemsMax))
       ->type_name("ITEMS");
   command
       .add_option("--batch-callers", settings.batch_callers,
@@ -203,7 +197,7 @@ void AddCaseOptions(CLI::App& command, BenchSettings& settings) {
   command
       .add_option("--items", settings.items,
                   "Length of the stream; enough for the time if not given")
-      ->check(Between(std::size_t{1}, kStreamItemsMax))
+      ->check(Between(1, kStreamItemsMax))
       ->type_name("ITEMS");
 }
 

@@ -74,4 +74,14 @@ void AddItemLimitOption(CLI::App& command, Context& context) {
       ->type_name("SIZE");
 }
 
+CLI::Validator Between(double lowest, double highest) {
+  const auto problem = [lowest, highest](const std::string& text) {
+    double value = 0;
+    if (CLI::detail::lexical_cast(text, value) && value >= lowest && value <= highest)
+      return std::string();
+    return fmt::format("{} is not a number from {} to {}", text, lowest, highest);
+  };
+  return {problem, ""};
+}
+
 }  // namespace itemgate::cli

@@ -7,7 +7,8 @@
 
 namespace CLI {
 class App;
-}
+class Validator;
+}  // namespace CLI
 
 namespace itemgate::cli {
 
@@ -30,6 +31,9 @@ void AddDataOption(CLI::App& command, Context& context);
 void AddStoreOptions(CLI::App& command, Context& context);
 void AddScopeOptions(CLI::App& command, Context& context);
 void AddItemLimitOption(CLI::App& command, Context& context);
+
+/// Lets numbers of that range through, the ends included, and no NaN. The limits do not show in the help.
+[[nodiscard]] CLI::Validator Between(double lowest, double highest);
 
 // The commands, each in a file of its own (save_command.cc, …): adds itself to the program.
 void AddSaveCommand(CLI::App& root, Context& context);

@@ -44,7 +44,7 @@ void AddDemoCommand(CLI::App& root, Context& context) {
   command
       .add_option("-n,--items", settings->items,
                   "Save that many contents, each sent three times, and measure it")
-      ->check(CLI::Range(std::size_t{1}, kItemsMax).description(""))
+      ->check(Between(1, kItemsMax))
       ->type_name("ITEMS");
   command
       .add_option("--delay", settings->delay, "What a save takes: 2s, 500ms, or random, 2s..40s")
@@ -52,7 +52,7 @@ void AddDemoCommand(CLI::App& root, Context& context) {
   command
       .add_option("--fail", settings->fail_rate,
                   "The share of saves that the backend refuses, 0 to 1")
-      ->check(CLI::Range(0.0, 1.0).description(""))
+      ->check(Between(0, 1))
       ->type_name("RATE");
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "bench/figures.h"
+#include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/load_report.h"
 #include "cli/progress.h"
@@ -255,12 +256,6 @@ class LoadBench {
   std::vector<LoadCase> cases_;
 };
 
-/// One option of numbers, without the limits in the help.
-template <typename T>
-CLI::Validator Between(T lowest, T highest) {
-  return CLI::Range(lowest, highest).description("");
-}
-
 void AddRequestOptions(CLI::App& command, LoadSettings& settings) {
   command
       .add_option("--mode", settings.mode,
@@ -278,7 +273,7 @@ void AddRequestOptions(CLI::App& command, LoadSettings& settings) {
       ->type_name("CONTENTS");
   command
       .add_option("--body-bytes", settings.content_bytes, "Length of a content; 256 if not given")
-      ->check(Between(load::kLoadContentBytesMin, std::size_t{1} << 20))
+      ->check(Between(load::kLoadContentBytesMin, 1 << 20))
       ->type_name("BYTES");
   command
       .add_option("--run", settings.run,
@@ -290,14 +285,14 @@ void AddRequestOptions(CLI::App& command, LoadSettings& settings) {
 void AddPaceOptions(CLI::App& command, LoadSettings& settings) {
   command
       .add_option("--connections", settings.connections, "Keep-alive connections; 64 if not given")
-      ->check(Between(std::size_t{1}, kConnectionsMax))
+      ->check(Between(1, kConnectionsMax))
       ->type_name("COUNT");
   command
       .add_option(
           "--pipeline", settings.pipelined,
           "Requests without an answer on a connection, at most; 1 if not given, and 16 with "
           "--rate")
-      ->check(Between(std::size_t{1}, kPipelinedMax))
+      ->check(Between(1, kPipelinedMax))
       ->type_name("COUNT");
   auto* rate = command
                    .add_option("--rate", settings.rate,
@@ -321,7 +316,7 @@ void AddPaceOptions(CLI::App& command, LoadSettings& settings) {
       .add_option("--timeout", settings.timeout_seconds,
                   "Time budget of a request, which the server is told; 10 if not given, and 1 in "
                   "an open loop")
-      ->check(Between(0.001, 3600.0))
+      ->check(Between(0.001, 3600))
       ->type_name("SECONDS");
   command.add_option("--threads", settings.threads, "Threads that send; 1 if not given")
       ->check(Between(1, 256))

@@ -119,6 +119,19 @@ TEST(LoadBench, OptionsOfThisMachineExcludeAServer) {
   EXPECT_THAT(ended.err, HasSubstr("--server excludes --line"));
 }
 
+TEST(LoadBench, TakesNoNumberOutOfItsRange) {
+  for (const char* option : {"--rate", "--timeout", "--steps"}) {
+    for (const char* value : {"nan", "-nan", "inf", "-1", "1e9", "x"}) {
+      const Ended ended = Bench({"--server", "127.0.0.1:1", option, value});
+      EXPECT_EQ(ended.status, static_cast<int>(ExitStatus::kUsage)) << option << " " << value;
+      EXPECT_THAT(ended.err, HasSubstr(std::string(value) + " is not a number from "));
+    }
+  }
+  const Ended local = Bench({"--seconds", "nan"});
+  EXPECT_EQ(local.status, static_cast<int>(ExitStatus::kUsage));
+  EXPECT_THAT(local.err, HasSubstr("--seconds: nan is not a number from 0.01 to 3600"));
+}
+
 TEST(LoadBench, SaysThatNobodyListens) {
   const Ended ended = Bench({"--server", "127.0.0.1:1"});
   EXPECT_EQ(ended.status, static_cast<int>(ExitStatus::kServer));

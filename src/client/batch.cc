@@ -23,11 +23,17 @@ void AppendFramed(std::string& out, std::string_view content) {
 }
 
 void AppendJsonLine(std::string& out, std::string_view content, std::string_view media_type) {
-  if (IsUtf8(content)) {
+  constexpr std::string_view kEncoded = "{\"contentBase64\":\"";
+  const std::size_t begin = out.size();
+  const std::size_t encoded_bytes = kEncoded.size() + (content.size() + 2) / 3 * 4 + 1;
+  const bool is_text = IsUtf8(content);
+  if (is_text) {
     out.append("{\"content\":");
     AppendJsonString(out, content);
-  } else {
-    out.append("{\"contentBase64\":\"").append(Base64(content)).append("\"");
+  }
+  if (!is_text || out.size() - begin > encoded_bytes) {
+    out.resize(begin);
+    out.append(kEncoded).append(Base64(content)).append("\"");
   }
   if (!media_type.empty()) {
     out.append(",\"mediaType\":");

@@ -22,7 +22,8 @@ inline constexpr std::string_view kNdjsonType = "application/x-ndjson";
 /// A length and the bytes. REQUIRES: content is shorter than 4 GiB.
 void AppendFramed(std::string& out, std::string_view content);
 
-/// A line of JSON. `media_type` may be empty.
+/// A line of JSON, in Base64 if that is shorter than text with escapes: at most a third longer than the content, and
+/// what `media_type` takes, which may be empty.
 void AppendJsonLine(std::string& out, std::string_view content, std::string_view media_type);
 
 /// Takes the answer to a batch apart, in whatever pieces it comes. One thread.

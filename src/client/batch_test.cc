@@ -52,6 +52,12 @@ TEST(Batch, WritesContentsInBothFramings) {
             "{\"contentBase64\":\"/w==\",\"mediaType\":\"text/\\\"plain\\\"\"}\n");
 }
 
+TEST(Batch, ALineIsAtMostAThirdLongerThanItsContent) {
+  std::string lines;
+  AppendJsonLine(lines, std::string(12, '\x01'), "");
+  EXPECT_EQ(lines, "{\"contentBase64\":\"AQEBAQEBAQEBAQEB\"}\n");
+}
+
 TEST(BatchAnswer, TakesRecordsApartWhateverThePieces) {
   const std::string body = Record(0, 0, 201, 1u << 20) + Record(1, 1, 200, 7) +
                            Record(4, 0, 400, 0) + Record(255, 0, 0, 3);

@@ -220,9 +220,52 @@ TEST_F(ClientSaveTest, SendsAgainOnlyWhatHasNoAnswer) {
   EXPECT_EQ(results.front().outcome, Outcome::kCreated);
   EXPECT_EQ(results.back().outcome, Outcome::kDuplicate);
   ASSERT_EQ(server_.seen.size(), 2u);
-  const auto again = std::ranges::count(server_.seen[1].body, '\n');
+  const auto again = std::ranges::count(server_.seen[1].body, 'm');  // of "item"
   EXPECT_GT(again, 40);
   EXPECT_LT(again, 60);
+}
+
+TEST_F(ClientSaveTest, ARetryIsAsShortAsTheFirstAttempt) {
+  server_.faults = {Fault::kInstead};
+  server_.instead = FakeServer::Answer(503, "");
+  const std::string controls(10'000, '\x01');  // six times as long in JSON
+  const std::vector<std::string_view> contents{controls, "b"};
+  for (const SaveResult& result : MakeClient()->SaveItems(contents))
+    EXPECT_EQ(result.outcome, Outcome::kCreated);
+  ASSERT_EQ(server_.seen.size(), 2u);
+  EXPECT_EQ(server_.seen[1].body, server_.seen[0].body);
+}
+
+TEST_F(ClientSaveTest, AsksInLinesForReasonsOnly) {
+  int refusals = 1;
+  server_.status_instead = [&](std::string_view content) {
+    return content == "busy" && refusals-- > 0 ? 503 : 0;
+  };
+  const std::vector<std::string_view> contents{"busy", "", "b"};
+  const auto results = MakeClient()->SaveItems(contents);
+  EXPECT_EQ(results[0].outcome, Outcome::kCreated);
+  EXPECT_EQ(results[1].error->message, "it is empty");
+  ASSERT_EQ(server_.seen.size(), 3u);
+  EXPECT_TRUE(server_.seen[1].body.ends_with("busy")) << server_.seen[1].body;
+  EXPECT_EQ(server_.seen[2].body, "{\"content\":\"\"}\n");
+}
+
+TEST_F(ClientSaveTest, GoesOnWaitingForOneWhenAnotherIsNotRetriedAnyMore) {
+  int asked = 0;
+  server_.status_instead = [&](std::string_view content) {
+    if (content == "busy") return 503;
+    return ++asked <= 30 ? 202 : 0;
+  };
+  const std::vector<std::string_view> contents{"busy", "slow"};
+  const auto results = MakeClient()->SaveItems(contents);
+  EXPECT_EQ(results[0].outcome, Outcome::kUnavailable);
+  EXPECT_EQ(results[1].outcome, Outcome::kCreated);
+  const auto sent = [&](std::string_view content) {
+    return std::ranges::count_if(server_.seen,
+                                 [&](const auto& s) { return s.body.contains(content); });
+  };
+  EXPECT_EQ(sent("busy"), 1 + 8);
+  EXPECT_EQ(sent("slow"), 31);
 }
 
 TEST_F(ClientSaveTest, GivesTheReasonOfABatchThatWasRefusedAsAWhole) {

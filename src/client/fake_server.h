@@ -72,8 +72,8 @@ class FakeServer {
   std::function<std::string(const Seen&)> answer_other;  // to what is no save
   std::size_t piece_bytes = 7;                           // of what is received at once
   int in_progress = 0;                                   // so many saves are answered 202 first
-  bool framed_is_refused = false;  // items of binary batches are refused without a reason
-
+  // Of a batch: 202 or 503 instead of saving that content; or 0.
+  std::function<int(std::string_view)> status_instead = [](auto) { return 0; };
   std::map<std::string, std::uint64_t> items;  // content to id
   std::vector<Seen> seen;
   int connections = 0;
@@ -199,8 +199,8 @@ class FakeServer {
       const auto length = LoadLittle<std::uint32_t>(body.data());
       const std::string content(body.substr(4, length));
       body.remove_prefix(4 + length);
-      if (content.empty() || framed_is_refused) {
-        append(4, 400, 0);
+      if (const int status = content.empty() ? 400 : status_instead(content); status != 0) {
+        append(status == 202 ? 2 : status == 400 ? 4 : 6, static_cast<std::uint16_t>(status), 0);
         continue;
       }
       const auto [id, is_new] = Save(content);
@@ -220,9 +220,13 @@ class FakeServer {
       const std::string content(line.substr(begin, line.find('"', begin) - begin));
       JsonWriter json;
       json.BeginObject().Field("index", index);
-      if (content.empty()) {
-        json.Field("status", 400).Field("outcome", "rejected").Name("problem").BeginObject();
-        json.Field("code", "empty-content").Field("detail", "it is empty").EndObject();
+      const int status = content.empty() ? 400 : status_instead(content);
+      if (status == 202) {
+        json.Field("status", status).Field("outcome", "in-progress").Field("operation", "x");
+      } else if (status != 0) {
+        json.Field("status", status).Field("outcome", status == 400 ? "rejected" : "unavailable");
+        json.Name("problem").BeginObject().Field("code", status == 400 ? "empty-content" : "later");
+        json.Field("detail", status == 400 ? "it is empty" : "later").EndObject();
       } else {
         const auto [id, is_new] = Save(content);
         json.Field("status", is_new ? 201 : 200).Field("outcome", OutcomeOf(is_new));

@@ -59,17 +59,9 @@ std::string SaveCall::SaveFields() const {
 }
 
 std::vector<SaveResult> SaveCall::Run() {
-  std::vector<std::size_t> indices = Unsettled();
-  for (std::uint32_t round = 0; !indices.empty(); ++round) {
-    retry_after_.reset();
-    const Form form = FormOf(round);
-    if (form == Form::kSingle) {
-      SendSingle(indices.front());
-    } else {
-      SendBatch(form, indices);
-    }
-    indices = Unsettled();
-    if (!indices.empty() && !WaitForNextRound(indices)) break;
+  for (auto indices = Unsettled(); !indices.empty(); indices = Unsettled()) {
+    SendRound(std::move(indices));
+    WaitForNextRound();
   }
   std::vector<SaveResult> results;
   results.reserve(pending_.size());
@@ -77,11 +69,17 @@ std::vector<SaveResult> SaveCall::Run() {
   return results;
 }
 
-SaveCall::Form SaveCall::FormOf(std::uint32_t round) const {
-  if (contents_.size() == 1 && IsPlainValue(options_.media_type) &&
-      !DescribesAnItem(options_.media_type))
-    return Form::kSingle;
-  return round == 0 && IsPlainValue(options_.media_type) ? Form::kFramed : Form::kLines;
+void SaveCall::SendRound(std::vector<std::size_t> indices) {
+  retry_after_.reset();
+  const bool plain = IsPlainValue(options_.media_type);
+  if (contents_.size() == 1 && plain && !DescribesAnItem(options_.media_type))
+    return SendSingle(indices.front());
+  // Lines of JSON are longer than contents, so only those go that way that must.
+  const auto lines = std::ranges::stable_partition(
+      indices, [&](std::size_t i) { return plain && pending_[i].next != Next::kAskReason; });
+  const std::span framed(indices.begin(), lines.begin());
+  if (!framed.empty()) SendBatch(BatchAnswer::Framing::kFramed, framed);
+  if (!lines.empty()) SendBatch(BatchAnswer::Framing::kLines, lines);
 }
 
 void SaveCall::SendSingle(std::size_t index) {
@@ -99,8 +97,8 @@ void SaveCall::SendSingle(std::size_t index) {
   Take(index, answer->status, SaveResultOf(answer->status, answer->body));
 }
 
-void SaveCall::SendBatch(Form form, std::span<const std::size_t> indices) {
-  const bool framed = form == Form::kFramed;
+void SaveCall::SendBatch(BatchAnswer::Framing framing, std::span<const std::size_t> indices) {
+  const bool framed = framing == BatchAnswer::Framing::kFramed;
   Request request{.method = "POST", .target = "/v1/items:batch", .fields = fields_};
   request.fields.append("Content-Type: ")
       .append(framed ? kFramedBatchType : kNdjsonType)
@@ -116,16 +114,14 @@ void SaveCall::SendBatch(Form form, std::span<const std::size_t> indices) {
       AppendJsonLine(request.body, contents_[index], options_.media_type);
     }
   }
-  BatchAnswer batch(framed ? BatchAnswer::Framing::kFramed : BatchAnswer::Framing::kLines,
-                    [&](BatchLine line) {
-                      if (line.index < indices.size())
-                        Take(indices[line.index], line.status, std::move(line.result));
-                    });
+  BatchAnswer batch(framing, [&](BatchLine line) {
+    if (line.index < indices.size()) Take(indices[line.index], line.status, std::move(line.result));
+  });
   const auto answer =
       caller_.TryOnce(request, patience(), [&](std::string_view piece) { batch.Feed(piece); });
   if (!answer) return TakeFailure(indices, answer.error());
+  retry_after_ = std::max(retry_after_, answer->retry_after);
   if (answer->status != 200) return TakeRefusal(indices, *answer);
-  retry_after_ = answer->retry_after;
   if (batch.error()) return TakeFailure(indices, *batch.error());
   TakeFailure(indices, {ErrorCode::kUnknown, "the answer of the server at " + caller_.url() +
                                                  " ended before that to this content"});
@@ -161,7 +157,6 @@ void SaveCall::TakeFailure(std::span<const std::size_t> indices, const Error& er
 }
 
 void SaveCall::TakeRefusal(std::span<const std::size_t> indices, const Answer& answer) {
-  retry_after_ = answer.retry_after;
   for (const std::size_t index : indices)
     Take(index, answer.status, SaveResultOf(answer.status, answer.body));
 }
@@ -173,13 +168,21 @@ std::vector<std::size_t> SaveCall::Unsettled() const {
   return indices;
 }
 
-bool SaveCall::WaitForNextRound(std::span<const std::size_t> indices) {
-  const auto any = [&](Next next) {
-    return std::ranges::any_of(indices, [&](std::size_t i) { return pending_[i].next == next; });
-  };
-  if (any(Next::kRetry)) return caller_.WaitToRetry(retries_++, retry_after_, deadline_);
-  if (any(Next::kAskAgain)) return caller_.Pause(deadline_);
-  return true;  // only reasons are missing
+void SaveCall::WaitForNextRound() {
+  if (Any(Next::kRetry)) {
+    if (caller_.WaitToRetry(retries_++, retry_after_, deadline_)) return;
+    Settle(Next::kRetry);
+  }
+  if (Any(Next::kAskAgain) && !caller_.Pause(deadline_)) Settle(Next::kAskAgain);
+}
+
+bool SaveCall::Any(Next next) const {
+  return std::ranges::find(pending_, next, &Pending::next) != pending_.end();
+}
+
+void SaveCall::Settle(Next next) {
+  for (Pending& pending : pending_)
+    if (pending.next == next) pending.next = Next::kSettled;
 }
 
 }  // namespace itemgate::client

@@ -39,11 +39,11 @@ class SaveCall {
     SaveResult result;
     Next next = Next::kSend;
   };
-  enum class Form : std::uint8_t { kSingle, kFramed, kLines };
 
-  [[nodiscard]] Form FormOf(std::uint32_t round) const;
+  /// Sends these once, in as few requests as may be.
+  void SendRound(std::vector<std::size_t> indices);
   void SendSingle(std::size_t index);
-  void SendBatch(Form form, std::span<const std::size_t> indices);
+  void SendBatch(BatchAnswer::Framing framing, std::span<const std::size_t> indices);
   [[nodiscard]] std::string SaveFields() const;
   [[nodiscard]] Patience patience() const { return {.deadline = deadline_}; }
 
@@ -54,8 +54,10 @@ class SaveCall {
   void TakeRefusal(std::span<const std::size_t> indices, const Answer& answer);
 
   [[nodiscard]] std::vector<std::size_t> Unsettled() const;
-  /// Waits until those may be sent again. False if they must not.
-  [[nodiscard]] bool WaitForNextRound(std::span<const std::size_t> indices);
+  /// Waits until those may be sent again that are not settled, and settles those that must not be.
+  void WaitForNextRound();
+  [[nodiscard]] bool Any(Next next) const;
+  void Settle(Next next);
 
   Caller& caller_;
   const std::span<const std::string_view> contents_;

@@ -1,5 +1,7 @@
 #include "obs/process.h"
 
+#include <sys/resource.h>
+
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -27,11 +29,17 @@ std::uint64_t OpenFiles() {
   return count - 1;  // without the one that reads the directory
 }
 
+std::uint64_t OpenFilesMax() {
+  rlimit files{};
+  return getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : 0;
+}
+
 }  // namespace
 
 ProcessStatistics ProcessStatisticsNow() {
   return {.resident_bytes = ResidentBytes(),
           .open_files = OpenFiles(),
+          .open_files_max = OpenFilesMax(),
           .cpu_seconds = static_cast<double>(std::clock()) / CLOCKS_PER_SEC};
 }
 

@@ -175,6 +175,7 @@ StoreStatistics EmbeddedStoreImpl::Statistics() const {
     for (const DirectoryEntry& entry : entries) disk_bytes += entry.size;
   }
   return {.items = durable_.load(std::memory_order_acquire),
+          .content_bytes = log_->content_bytes(),
           .disk_bytes = disk_bytes,
           .syncs = log_->sync_count(),
           .accepts_items = !stopped_.load(std::memory_order_relaxed)};

@@ -99,6 +99,20 @@ TEST(EmbeddedStore, RemembersEverythingAfterACrash) {
   EXPECT_EQ(report.items, 300U);
 }
 
+TEST(EmbeddedStore, CountsTheBytesOfItsContentsOverEveryStart) {
+  SmallStore small;
+  std::uint64_t bytes = 0;
+  for (std::uint64_t i = 1; i <= 300; ++i) {
+    InsertOne(small.store(), ContentOf(i));
+    bytes += ContentOf(i).size();
+    EXPECT_EQ(small.store().Statistics().content_bytes, bytes);
+    if (i % 50 == 0) small.Crash();
+    if (i % 70 == 0) small.Stop();
+  }
+  EXPECT_GT(small.files_.List(std::string(kDirectory) + "/log")->size(), 5U);
+  EXPECT_EQ(small.Verify().content_bytes, bytes);
+}
+
 TEST(EmbeddedStore, TheIndexIsRebuiltFromTheLogWhenItIsGone) {
   SmallStore small;
   for (std::uint64_t i = 1; i <= 120; ++i) InsertOne(small.store(), ContentOf(i));

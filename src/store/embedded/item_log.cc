@@ -93,7 +93,9 @@ Result<void> ItemLog::Roll() {
 Result<void> ItemLog::Append(std::span<Insertion* const> items, WallTime saved_at) {
   frame_.assign(sizeof(log_format::FrameHeader), '\0');
   offsets_.clear();
+  std::uint64_t content_bytes = 0;
   for (const Insertion* item : items) {
+    content_bytes += item->content.size();
     offsets_.push_back(static_cast<std::uint32_t>(frame_.size()));
     log_format::AppendRecord(frame_, *item, saved_at, options_.store);
   }
@@ -109,7 +111,7 @@ Result<void> ItemLog::Append(std::span<Insertion* const> items, WallTime saved_a
     segment = LastSegment();
   }
   ITEMGATE_CHECK(items.front()->id.value == segment->last().value + 1);
-  auto appended = segment->Append(frame_, offsets_);
+  auto appended = segment->Append(frame_, offsets_, content_bytes);
   const MutexLock lock(mutex_);
   ++sync_count_;
   return appended;
@@ -161,6 +163,12 @@ std::shared_ptr<LogSegment> ItemLog::LastSegment() const {
 ItemId ItemLog::last() const {
   const auto segment = LastSegment();
   return segment == nullptr ? ItemId{} : segment->last();
+}
+
+std::uint64_t ItemLog::content_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& segment : CopySegments()) bytes += segment->content_bytes();
+  return bytes;
 }
 
 std::uint64_t ItemLog::sync_count() const {

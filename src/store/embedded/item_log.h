@@ -49,6 +49,7 @@ class ItemLog {
   [[nodiscard]] Result<void> Scrub(const LogSegment::Visitor& visit) const;
 
   [[nodiscard]] ItemId last() const;  // of the newest durable item; 0 if there is none
+  [[nodiscard]] std::uint64_t content_bytes() const;  // of the durable items
   [[nodiscard]] std::uint64_t sync_count() const;
 
  private:

@@ -198,6 +198,24 @@ TEST_F(ItemLogTest, ATornSealIsSealedAgain) {
   }
 }
 
+TEST_F(ItemLogTest, ATrailerThatCountsOtherContentsIsFound) {
+  const auto log = Open();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(Append(**log, {"content " + std::to_string(i)}));
+  EXPECT_EQ((*log)->content_bytes(), 10U * 9 + 90U * 10);
+
+  constexpr log_format::StoreId kStore{42};
+  const auto trailer = log_format::ParseTrailer(Bytes(), kStore);
+  ASSERT_TRUE(trailer);
+  const std::string table =
+      Bytes().substr(trailer->frames_end, trailer->count * sizeof(std::uint32_t));
+  Bytes().resize(trailer->frames_end);
+  Bytes() += log_format::MakeSeal(kStore, ItemId{1}, trailer->frames_end,
+                                  trailer->content_bytes + 1, table);
+  const auto scrubbed = (*log)->Scrub([](const auto&) { return true; });
+  ASSERT_FALSE(scrubbed);
+  EXPECT_THAT(scrubbed.error().message, testing::HasSubstr("its trailer counts other contents"));
+}
+
 TEST_F(ItemLogTest, NamesTheItemThatCannotBeRead) {
   const auto log = Open();
   for (int i = 0; i < 30; ++i) ASSERT_TRUE(Append(**log, {"content " + std::to_string(i)}));

@@ -141,13 +141,14 @@ std::optional<FrameHeader> ParseFrameHeader(std::string_view bytes, StoreId stor
 }
 
 std::string MakeSeal(StoreId store, ItemId first, std::uint64_t frames_end,
-                     std::string_view offset_table) {
+                     std::uint64_t content_bytes, std::string_view offset_table) {
   SegmentTrailer trailer{.version = kVersion,
                          .store_id = static_cast<std::uint64_t>(store),
                          .first_id = first.value,
                          .count = offset_table.size() / sizeof(std::uint32_t),
                          .frames_end = frames_end,
-                         .table_checksum = Checksum(offset_table, store)};
+                         .table_checksum = Checksum(offset_table, store),
+                         .content_bytes = content_bytes};
   std::ranges::copy(kTrailerMagic, trailer.magic);
   trailer.checksum = Checksum(BytesBehindChecksum(trailer), store);
   std::string seal(offset_table);

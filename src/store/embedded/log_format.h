@@ -70,7 +70,8 @@ struct SegmentTrailer {
   std::uint64_t count;       // of records; the table holds a 4-byte offset for each, in kAlignment
   std::uint64_t frames_end;  // where the table begins
   std::uint32_t table_checksum;  // of the offset table
-  std::uint32_t zeros[3];
+  std::uint32_t zeros;
+  std::uint64_t content_bytes;  // of all records
 };
 static_assert(sizeof(SegmentTrailer) == 64);
 
@@ -112,7 +113,7 @@ void AppendRecord(std::string& buffer, const Insertion& insertion, WallTime save
 
 /// The offset table and the trailer that seal a segment.
 [[nodiscard]] std::string MakeSeal(StoreId store, ItemId first, std::uint64_t frames_end,
-                                   std::string_view offset_table);
+                                   std::uint64_t content_bytes, std::string_view offset_table);
 /// The trailer at the end of a file whose last bytes are `bytes`; the table is not checked.
 [[nodiscard]] std::optional<SegmentTrailer> ParseTrailer(std::string_view bytes, StoreId store);
 [[nodiscard]] bool TableIsIntact(const SegmentTrailer& trailer, std::string_view offset_table);

@@ -58,6 +58,21 @@ TEST(LogFormat, TheBytesOfARecordAreThoseOfTheDocument) {
             "00");                                                              // padding
 }
 
+TEST(LogFormat, TheBytesOfASealAreThoseOfTheDocument) {
+  EXPECT_EQ(HexOf(MakeSeal(kStore, ItemId{7}, 0xB0, 5, std::string_view("\x0C\0\0\0", 4))),
+            "0c000000"            // the table
+            "4954454d5345414c"    // ITEMSEAL
+            "a93bc22f"            // checksum
+            "01000000"            // version
+            "efcdab8967452301"    // store id
+            "0700000000000000"    // first id
+            "0100000000000000"    // count
+            "b000000000000000"    // frames_end
+            "73b81567"            // table_checksum
+            "00000000"            // zeros
+            "0500000000000000");  // content_bytes
+}
+
 TEST(LogFormat, NoRecordSurvivesTheChangeOfOneBit) {
   std::string bytes = RecordOf("hello");
   const std::size_t covered = bytes.size() - 1;  // the last byte is padding
@@ -80,7 +95,7 @@ TEST(LogFormat, NothingOfAnotherStoreIsAccepted) {
   };
   const SegmentHeader segment = MakeSegmentHeader(kStore, ItemId{1});
   const FrameHeader frame = MakeFrameHeader(kStore, ItemId{1}, 1, "records");
-  const std::string seal = MakeSeal(kStore, ItemId{1}, 640, "1234");
+  const std::string seal = MakeSeal(kStore, ItemId{1}, 640, 5, "1234");
   EXPECT_TRUE(ParseSegmentHeader(view(segment), kStore));
   EXPECT_TRUE(ParseFrameHeader(view(frame), kStore));
   EXPECT_TRUE(ParseTrailer(seal, kStore));
@@ -98,11 +113,12 @@ TEST(LogFormat, AFrameKnowsItsRecords) {
 }
 
 TEST(LogFormat, ASealKnowsItsOffsetTable) {
-  const std::string seal = MakeSeal(kStore, ItemId{1}, 640, "12345678");
+  const std::string seal = MakeSeal(kStore, ItemId{1}, 640, 5, "12345678");
   const auto trailer = ParseTrailer(seal, kStore);
   ASSERT_TRUE(trailer);
   EXPECT_EQ(trailer->count, 2U);
   EXPECT_EQ(trailer->frames_end, 640U);
+  EXPECT_EQ(trailer->content_bytes, 5U);
   EXPECT_TRUE(TableIsIntact(*trailer, "12345678"));
   EXPECT_FALSE(TableIsIntact(*trailer, "12345679"));
   EXPECT_FALSE(TableIsIntact(*trailer, "1234"));

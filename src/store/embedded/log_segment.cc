@@ -119,15 +119,18 @@ Result<bool> LogSegment::ReadTrailer(Position position) {
   sealed_ = true;
   count_ = trailer->count;
   frames_end_ = trailer->frames_end;
+  content_bytes_ = trailer->content_bytes;
   return true;
 }
 
 Result<void> LogSegment::RecoverFrames(ItemId known_last) {
   std::vector<std::uint32_t> found;
+  std::uint64_t content_bytes = 0;
   FrameReader reader(*file_, place_.store, first_);
   for (;;) {
-    const Result<bool> whole = reader.Next([&found](const auto&, std::uint64_t offset) {
+    const Result<bool> whole = reader.Next([&](const auto& record, std::uint64_t offset) {
       found.push_back(static_cast<std::uint32_t>(offset / kAlignment));
+      content_bytes += record.content.size();
     });
     if (!whole) return std::unexpected(whole.error());
     if (!*whole) break;
@@ -144,6 +147,7 @@ Result<void> LogSegment::RecoverFrames(ItemId known_last) {
     const WriterLock lock(mutex_);
     count_ = found.size();
     frames_end_ = reader.offset();
+    content_bytes_ = content_bytes;
     offsets_ = std::move(found);
   }
   if (written_end_ == reader.offset()) return {};
@@ -151,7 +155,8 @@ Result<void> LogSegment::RecoverFrames(ItemId known_last) {
   return file_->Truncate(reader.offset());
 }
 
-Result<void> LogSegment::Append(std::string& frame, std::span<const std::uint32_t> offsets) {
+Result<void> LogSegment::Append(std::string& frame, std::span<const std::uint32_t> offsets,
+                                std::uint64_t content_bytes) {
   ITEMGATE_CHECK(!offsets.empty());
   const std::uint64_t start = bytes();
   const std::uint64_t end = start + frame.size();
@@ -182,6 +187,7 @@ Result<void> LogSegment::Append(std::string& frame, std::span<const std::uint32_
     offsets_.push_back(static_cast<std::uint32_t>((start + offset) / kAlignment));
   count_ += offsets.size();
   frames_end_ = end;
+  content_bytes_ += content_bytes;
   return {};
 }
 
@@ -193,7 +199,8 @@ Result<void> LogSegment::Seal() {
     table.assign(reinterpret_cast<const char*>(offsets_.data()),
                  offsets_.size() * sizeof(std::uint32_t));
   }
-  const std::string seal = log_format::MakeSeal(place_.store, first_, frames_end, table);
+  const std::string seal =
+      log_format::MakeSeal(place_.store, first_, frames_end, content_bytes(), table);
   if (auto written = file_->WriteAt(frames_end, seal); !written) return written;
   written_end_ = frames_end + seal.size();
   auto sealed = file_->Truncate(written_end_);
@@ -221,6 +228,11 @@ ItemId LogSegment::last() const {
 std::uint64_t LogSegment::bytes() const {
   const ReaderLock lock(mutex_);
   return frames_end_;
+}
+
+std::uint64_t LogSegment::content_bytes() const {
+  const ReaderLock lock(mutex_);
+  return content_bytes_;
 }
 
 bool LogSegment::sealed() const {
@@ -290,6 +302,7 @@ Result<void> LogSegment::Read(ItemId from, PageLimits limits, const Visitor& vis
 Result<void> LogSegment::Scrub(const Visitor& visit) const {
   FrameReader reader(*file_, place_.store, first_);
   std::string table;
+  std::uint64_t content_bytes = 0;
   bool wanted = true;
   const bool complete = sealed();  // asked first: what is appended from here on is not looked at
   const ItemId last_id = last();
@@ -297,6 +310,7 @@ Result<void> LogSegment::Scrub(const Visitor& visit) const {
     const Result<bool> whole = reader.Next([&](const auto& record, std::uint64_t offset) {
       const auto unit = static_cast<std::uint32_t>(offset / kAlignment);
       table.append(reinterpret_cast<const char*>(&unit), sizeof unit);
+      content_bytes += record.content.size();
       wanted = wanted && visit(record);
     });
     if (!whole) return std::unexpected(whole.error());
@@ -310,6 +324,8 @@ Result<void> LogSegment::Scrub(const Visitor& visit) const {
   const auto trailer = log_format::ParseTrailer(*seal, place_.store);
   if (!trailer || !log_format::TableIsIntact(*trailer, table) || !seal->starts_with(table))
     return Corrupt(bytes(), "its offset table is damaged");
+  if (trailer->content_bytes != content_bytes)
+    return Corrupt(bytes(), "its trailer counts other contents");
   return {};
 }
 

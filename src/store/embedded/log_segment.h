@@ -45,9 +45,10 @@ class LogSegment {
                                                                 ItemId known_last);
 
   /// Appends one frame and makes it durable. `frame` holds room for the FrameHeader, which is filled in, and then the
-  /// next records in id order, each at its offset in `frame`; it may come back longer. After kUnknown nobody knows what
-  /// is on the disk; after any other error the segment is as before.
-  [[nodiscard]] Result<void> Append(std::string& frame, std::span<const std::uint32_t> offsets);
+  /// next records in id order, each at its offset in `frame`, with contents of `content_bytes` in all; it may come back
+  /// longer. After kUnknown nobody knows what is on the disk; after any other error the segment is as before.
+  [[nodiscard]] Result<void> Append(std::string& frame, std::span<const std::uint32_t> offsets,
+                                    std::uint64_t content_bytes);
 
   /// Writes the offset table and makes the segment immutable. After kStorageFull it is as before; after any other error
   /// nobody knows what is on the disk.
@@ -66,6 +67,7 @@ class LogSegment {
   [[nodiscard]] ItemId first() const { return first_; }
   [[nodiscard]] ItemId last() const;  // first() - 1 while empty
   [[nodiscard]] std::uint64_t bytes() const;
+  [[nodiscard]] std::uint64_t content_bytes() const;
   [[nodiscard]] bool sealed() const;
 
  private:
@@ -93,6 +95,7 @@ class LogSegment {
   bool sealed_ GUARDED_BY(mutex_) = false;
   std::uint64_t count_ GUARDED_BY(mutex_) = 0;
   std::uint64_t frames_end_ GUARDED_BY(mutex_) = sizeof(log_format::SegmentHeader);
+  std::uint64_t content_bytes_ GUARDED_BY(mutex_) = 0;
   std::vector<std::uint32_t> offsets_ GUARDED_BY(mutex_);  // in kAlignment; empty once sealed
 };
 
