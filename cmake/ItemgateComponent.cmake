@@ -1,4 +1,6 @@
-# itemgate_component(<folder> SOURCES … [TESTS …] [USES <folder> …] [LIBRARIES <target> …])
+# itemgate_component(<folder> SOURCES … [TESTS …] [LIVE_TESTS …] [USES <folder> …] [LIBRARIES <target> …])
+#
+# LIVE_TESTS are those that start real servers: a program of their own, with the label "live".
 #
 # The folder src/<folder> as one static library, and its unit tests, when tests are built, as one program. USES names
 # other folders of src/; tools/layers.txt must allow each. LIBRARIES are third-party and seen by this folder only.
@@ -27,8 +29,13 @@ function(itemgate_target_name folder result)
   set(${result} ${name} PARENT_SCOPE)
 endfunction()
 
+function(itemgate_test_program name target)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE ${target} itemgate_testing itemgate_warnings GTest::gmock GTest::gtest_main)
+endfunction()
+
 function(itemgate_component folder)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;TESTS;USES;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;TESTS;LIVE_TESTS;USES;LIBRARIES")
   itemgate_check_layers(${folder} ${ARG_USES})
   itemgate_target_name(${folder} target)
 
@@ -40,9 +47,13 @@ function(itemgate_component folder)
   endforeach()
 
   if(ARG_TESTS AND ITEMGATE_TESTS)
-    add_executable(${target}_test ${ARG_TESTS})
-    target_link_libraries(${target}_test PRIVATE ${target} itemgate_testing itemgate_warnings GTest::gmock GTest::gtest_main)
+    itemgate_test_program(${target}_test ${target} ${ARG_TESTS})
     add_test(NAME unit.${folder} COMMAND ${target}_test --gtest_brief=1)
     set_tests_properties(unit.${folder} PROPERTIES LABELS unit TIMEOUT 300)
+  endif()
+  if(ARG_LIVE_TESTS AND ITEMGATE_TESTS)
+    itemgate_test_program(${target}_live_test ${target} ${ARG_LIVE_TESTS})
+    add_test(NAME live.${folder} COMMAND ${target}_live_test --gtest_brief=1)
+    set_tests_properties(live.${folder} PROPERTIES LABELS live TIMEOUT 300)
   endif()
 endfunction()

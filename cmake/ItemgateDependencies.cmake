@@ -4,7 +4,7 @@ include_guard()
 
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
-find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
 find_package(Boost 1.81 REQUIRED)  # headers: Asio, Beast, Unordered
 find_package(ZLIB REQUIRED)
 find_package(fmt 9 REQUIRED)

@@ -5,10 +5,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <expected>
 #include <system_error>
 #include <utility>
 
@@ -39,6 +41,28 @@ Result<Descriptor> NewSocket(const SocketAddress& address) {
 void Enable(int fd, int level, int option) {
   const int on = 1;
   setsockopt(fd, level, option, &on, sizeof on);  // each of them is only an advantage
+}
+
+void SetNumber(int fd, int level, int option, std::int64_t value) {
+  const int number = static_cast<int>(std::clamp<std::int64_t>(value, 1, 1 << 30));
+  setsockopt(fd, level, option, &number, sizeof number);
+}
+
+/// The first address, or the error of getaddrinfo.
+std::expected<SocketAddress, int> LookUp(const Endpoint& endpoint, int flags) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = flags;
+  addrinfo* found = nullptr;
+  const std::string port = std::to_string(endpoint.port);
+  if (const int error = getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &found);
+      error != 0)
+    return std::unexpected(error);
+  SocketAddress address;
+  std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+  address.length = found->ai_addrlen;
+  freeaddrinfo(found);
+  return address;
 }
 
 }  // namespace
@@ -84,20 +108,16 @@ std::string SocketAddress::ToString() const {
 }
 
 Result<SocketAddress> Resolve(const Endpoint& endpoint) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  const std::string port = std::to_string(endpoint.port);
-  if (const int error = getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &found);
-      error != 0)
-    return Fail(ErrorCode::kUnavailable,
-                "cannot find the host \"" + endpoint.host + "\": " + gai_strerror(error));
-  SocketAddress address;
-  std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
-  address.length = found->ai_addrlen;
-  freeaddrinfo(found);
-  return address;
+  const auto found = LookUp(endpoint, AI_NUMERICSERV);
+  if (found) return *found;
+  return Fail(ErrorCode::kUnavailable,
+              "cannot find the host \"" + endpoint.host + "\": " + gai_strerror(found.error()));
+}
+
+Result<SocketAddress> ResolveNumeric(const Endpoint& endpoint) {
+  const auto found = LookUp(endpoint, AI_NUMERICSERV | AI_NUMERICHOST);
+  if (found) return *found;
+  return Fail(ErrorCode::kInvalidArgument, "\"" + endpoint.host + "\" is no address");
 }
 
 Result<Descriptor> ListenTcp(const SocketAddress& address, SharePort share) {
@@ -154,6 +174,15 @@ Result<Descriptor> BeginConnectTcp(const SocketAddress& address) {
     return Fail(ErrorCode::kUnavailable,
                 "cannot connect to " + address.ToString() + ": " + ReasonOf(errno));
   return connecting;
+}
+
+void LimitSilence(int fd, std::chrono::milliseconds silence_max) {
+  const std::int64_t seconds = std::chrono::ceil<std::chrono::seconds>(silence_max).count();
+  SetNumber(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, silence_max.count());
+  SetNumber(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+  SetNumber(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds / 3);
+  SetNumber(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+  Enable(fd, SOL_SOCKET, SO_KEEPALIVE);
 }
 
 Result<void> FinishConnectTcp(int fd) {

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -35,6 +36,9 @@ struct SocketAddress {
 /// Looks the host up; blocks on the resolver unless the host is an address. The first address it has.
 [[nodiscard]] Result<SocketAddress> Resolve(const Endpoint& endpoint);
 
+/// The address that the host is; kInvalidArgument if it is a name. Never blocks.
+[[nodiscard]] Result<SocketAddress> ResolveNumeric(const Endpoint& endpoint);
+
 enum class SharePort {
   kNo,
   kYes
@@ -57,6 +61,9 @@ struct Accepted {
 /// Begins to connect: a socket, non-blocking, closed on exec, without Nagle's delay, that becomes writable when it is
 /// connected or has failed.
 [[nodiscard]] Result<Descriptor> BeginConnectTcp(const SocketAddress& address);
+/// Lets the kernel end the connection when the peer acknowledges nothing for so long (TCP_USER_TIMEOUT, and keep-alive
+/// probes while it is idle), rather than after a quarter of an hour.
+void LimitSilence(int fd, std::chrono::milliseconds silence_max);
 /// How a connection that has become writable ended: nothing, or kUnavailable with the reason.
 [[nodiscard]] Result<void> FinishConnectTcp(int fd);
 

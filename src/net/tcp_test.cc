@@ -1,6 +1,9 @@
 #include "net/tcp.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <gtest/gtest.h>
 
@@ -68,6 +71,22 @@ TEST(Tcp, NobodyListeningIsUnavailable) {
   } else {
     EXPECT_EQ(client.error().code, ErrorCode::kUnavailable);
   }
+}
+
+TEST(Tcp, ANumericHostIsKnownWithoutALookUp) {
+  EXPECT_EQ(ResolveNumeric({.host = "127.0.0.1", .port = 80}).value().ToString(), "127.0.0.1:80");
+  EXPECT_EQ(ResolveNumeric({.host = "::1", .port = 80}).value().ToString(), "[::1]:80");
+  EXPECT_EQ(ResolveNumeric({.host = "localhost", .port = 80}).error().code,
+            ErrorCode::kInvalidArgument);
+}
+
+TEST(Tcp, SilenceIsLimitedAsAsked) {
+  const auto socket = ListenTcp(AnyLoopbackPort(), SharePort::kNo).value();
+  LimitSilence(socket.get(), std::chrono::milliseconds(1500));
+  int milliseconds = 0;
+  socklen_t length = sizeof milliseconds;
+  ASSERT_EQ(getsockopt(socket.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, &length), 0);
+  EXPECT_EQ(milliseconds, 1500);
 }
 
 }  // namespace

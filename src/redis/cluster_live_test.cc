@@ -1,0 +1,126 @@
+// A cluster of three real servers.
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "redis/cluster.h"
+#include "testing/redis_live.h"
+#include "testing/redis_server.h"
+
+namespace itemgate::redis {
+namespace {
+
+using testing::ElementsAre;
+using testing::StartsWith;
+
+bool Eventually(const std::function<bool()>& holds) {
+  for (int i = 0; i < 1500; ++i) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return false;
+}
+
+class ClusterLiveTest : public testing::Test {
+ protected:
+  ClusterLiveTest() {
+    for (auto& server : servers_)
+      server = std::make_unique<RedisServer>(RedisServer::Options{.cluster = true});
+    std::vector<std::string> create{"--cluster", "create"};
+    for (const auto& server : servers_) create.push_back(server->ClusterAddress());
+    create.insert(create.end(), {"--cluster-yes"});
+    servers_[0]->Run(create);
+    for (const auto& server : servers_)
+      EXPECT_TRUE(Eventually(
+          [&] { return server->Run({"CLUSTER", "INFO"}).contains("cluster_state:ok"); }));
+    const auto settings =
+        ParseConnectionText("redis+cluster://" + servers_[1]->endpoint().ToString());
+    loop_.Run([&] {
+      cluster_ = *Cluster::Make(loop_.context(), *settings);
+      cluster_->Start();
+    });
+    EXPECT_TRUE(Eventually([&] { return loop_.Run([&] { return cluster_->is_complete(); }); }));
+  }
+  ~ClusterLiveTest() override {
+    loop_.Run([this] { cluster_.reset(); });
+  }
+
+  Told Call(const std::string& key, const CommandList& commands) {
+    std::promise<Told> result;
+    loop_.Run([&] {
+      cluster_->Send(
+          key, commands,
+          {.timeout = std::chrono::seconds(20), .when_down = CallOptions::WhenDown::kWait},
+          [&](const Answer& answer) { result.set_value(Told(answer)); });
+    });
+    return result.get_future().get();
+  }
+  std::uint64_t Redirections() {
+    return loop_.Run([this] { return cluster_->redirections(); });
+  }
+  const RedisServer& OwnerOf(const std::string& key) {
+    for (const auto& server : servers_)
+      if (server->Run({"GET", key}).find("MOVED") == std::string::npos) return *server;
+    ADD_FAILURE() << "nobody has " << key;
+    return *servers_[0];
+  }
+
+  std::array<std::unique_ptr<RedisServer>, 3> servers_;
+  LiveLoop loop_;
+  std::unique_ptr<Cluster> cluster_;
+};
+
+TEST_F(ClusterLiveTest, SendsEachKeyToItsNode) {
+  for (int i = 0; i < 50; ++i) {
+    const std::string key = "key" + std::to_string(i);
+    CommandList commands("SET", key, i);
+    commands.Add("GET", key);
+    EXPECT_THAT(Call(key, commands).replies, ElementsAre("OK", std::to_string(i)));
+  }
+  EXPECT_EQ(Redirections(), 0u);
+  EXPECT_THAT(Call("a", CommandList("MSET", "a", "1", "b", "2")).replies,
+              ElementsAre(StartsWith("-CROSSSLOT")));
+}
+
+TEST_F(ClusterLiveTest, RunsScriptsOnEachNode) {
+  const Script script("return redis.call('INCR', KEYS[1])");
+  for (const std::string_view key : {"a", "b", "c", "d", "a"}) {
+    std::promise<Told> result;
+    loop_.Run([&] {
+      const std::array<std::string_view, 1> keys{key};
+      cluster_->Eval(script, {keys, {}}, {},
+                     [&](const Answer& answer) { result.set_value(Told(answer)); });
+    });
+    EXPECT_EQ(result.get_future().get().replies.at(0).size(), 1u);
+  }
+  EXPECT_EQ(OwnerOf("a").Run({"GET", "a"}), "2");
+}
+
+TEST_F(ClusterLiveTest, FollowsASlotThatIsBeingMovedAndWasMoved) {
+  const std::string slot = std::to_string(ClusterSlot("moves"));
+  const RedisServer& from = OwnerOf("moves");
+  const RedisServer& to = &from == servers_[0].get() ? *servers_[1] : *servers_[0];
+  const std::string from_id = from.Run({"CLUSTER", "MYID"});
+  const std::string to_id = to.Run({"CLUSTER", "MYID"});
+  to.Run({"CLUSTER", "SETSLOT", slot, "IMPORTING", from_id});
+  from.Run({"CLUSTER", "SETSLOT", slot, "MIGRATING", to_id});
+  EXPECT_THAT(Call("moves", CommandList("SET", "moves", "1")).replies,
+              ElementsAre("OK"));  // by ASK
+  EXPECT_EQ(Redirections(), 1u);
+  for (const auto& server : servers_) server->Run({"CLUSTER", "SETSLOT", slot, "NODE", to_id});
+  EXPECT_THAT(Call("moves", CommandList("GET", "moves")).replies, ElementsAre("1"));  // by MOVED
+  EXPECT_EQ(Redirections(), 2u);
+  EXPECT_THAT(Call("moves", CommandList("GET", "moves")).replies, ElementsAre("1"));
+  EXPECT_EQ(Redirections(), 2u);
+}
+
+}  // namespace
+}  // namespace itemgate::redis

@@ -1,0 +1,206 @@
+#include "redis/node.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "redis/connection.h"
+#include "redis/transport.h"
+
+namespace itemgate::redis {
+
+/// Moves bytes and time between a Connection and its Transport.
+class Node::Impl final : public std::enable_shared_from_this<Node::Impl>, private TransportOwner {
+ public:
+  Impl(const NodeContext& context, NodeOptions options, std::optional<TlsContext> tls,
+       NodeListener* listener)
+      : context_(context),
+        options_(std::move(options)),
+        tls_(std::move(tls)),
+        connection_(options_, listener),
+        transport_(context.loop, *this) {}
+
+  void Start() {
+    connection_.Start(context_.clock.Now());
+    Settle();
+  }
+
+  void Stop() {
+    connection_.Stop();
+    Settle();
+  }
+
+  /// The last call; tasks that still hold this find nothing to do.
+  void Close() {
+    transport_.Close();
+    if (timer_ != TimerId{}) context_.loop.Cancel(timer_);
+    closed_ = true;
+  }
+
+  void Send(const CommandList& commands, const CallOptions& options, Callback callback) {
+    connection_.Send(commands, options, context_.clock.Now(), std::move(callback));
+    SettleSoon();
+  }
+
+  void Eval(const Script& script, const ScriptInput& input, const CallOptions& options,
+            Callback callback) {
+    connection_.Eval(script, input, options, context_.clock.Now(), std::move(callback));
+    SettleSoon();
+  }
+
+  void Flush() {
+    if (!transport_.is_up() || connection_.transport_number() != opened_) return;
+    const std::string_view output = connection_.Output();
+    if (output.empty()) return;
+    const std::size_t sent = transport_.Write(output);
+    if (sent == 0) return;
+    connection_.Sent(sent);
+    ++connection_.counters().writes;
+  }
+
+  void SetEndpoint(const Endpoint& endpoint) {
+    options_.endpoint = endpoint;
+    connection_.Drop({.kind = FailureKind::kDisconnected, .message = "now the node is here"},
+                     context_.clock.Now());
+    Settle();
+  }
+
+  [[nodiscard]] Connection& connection() { return connection_; }
+  [[nodiscard]] const NodeOptions& options() const { return options_; }
+
+ private:
+  void SettleSoon() {
+    if (settles_) return;  // or at the end of what runs now
+    settles_ = true;
+    context_.loop.Post([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->Settle();
+    });
+  }
+
+  void Settle() {
+    if (closed_) return;
+    settles_ = true;
+    connection_.Settle();
+    if (transport_.is_open() &&
+        (connection_.transport_number() != opened_ || !connection_.wants_transport()))
+      transport_.Close();
+    if (connection_.wants_transport() && (!opened_ || *opened_ != connection_.transport_number()))
+      Open();
+    Flush();
+    settles_ = false;
+    ArmTimer();
+  }
+
+  void Open() {
+    opened_ = connection_.transport_number();
+    if (const auto address = ResolveNumeric(options_.endpoint)) {
+      Connect(*address);
+      return;
+    }
+    context_.resolver.Post([weak = weak_from_this(), &loop = context_.loop, number = *opened_,
+                            endpoint = options_.endpoint] {
+      loop.Post([weak, number, address = Resolve(endpoint)] {
+        const auto self = weak.lock();
+        if (self == nullptr || self->closed_ || self->connection_.transport_number() != number)
+          return;
+        if (address)
+          self->Connect(*address);
+        else
+          self->Down({.kind = FailureKind::kUnreachable, .message = address.error().message});
+        self->Settle();
+      });
+    });
+  }
+
+  void Connect(const SocketAddress& address) {
+    auto tls = tls_ ? tls_->NewSession(options_.endpoint.host) : nullptr;
+    const auto begun = transport_.Open(address, options_.user_timeout, std::move(tls));
+    if (!begun) Down({.kind = FailureKind::kUnreachable, .message = begun.error().message});
+  }
+
+  void Down(const Failure& why) {
+    connection_.TransportDown(why, context_.clock.Now());
+    SettleSoon();
+  }
+
+  void TransportUp() override {
+    connection_.TransportUp();
+    Settle();
+  }
+  std::span<char> TransportSpace() override { return connection_.Space(kSpaceBytesMin); }
+  bool TransportReceived(std::size_t size) override {
+    settles_ = true;  // once, when all of it is read
+    const std::uint64_t number =
+        connection_.transport_number();  // a callback may ask for another transport
+    connection_.Received(size, context_.clock.Now());
+    return connection_.transport_number() == number;
+  }
+  void TransportMoved() override { Settle(); }
+  void TransportDown(const Failure& why) override {
+    settles_ = true;
+    connection_.TransportDown(why, context_.clock.Now());
+    Settle();
+  }
+
+  void ArmTimer() {
+    const Instant next = connection_.next_tick();
+    if (next == Instant::max() || (timer_ != TimerId{} && armed_for_ <= next)) return;
+    if (timer_ != TimerId{}) context_.loop.Cancel(timer_);
+    armed_for_ = next;
+    timer_ = context_.loop.PostAfter(next - context_.clock.Now(), [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (self == nullptr || self->closed_) return;
+      self->timer_ = TimerId{};
+      self->settles_ = true;
+      self->connection_.Tick(self->context_.clock.Now());
+      self->Settle();
+    });
+  }
+
+  static constexpr std::size_t kSpaceBytesMin = 16 << 10;
+
+  const NodeContext context_;
+  NodeOptions options_;
+  const std::optional<TlsContext> tls_;
+  Connection connection_;
+  Transport transport_;
+  std::optional<std::uint64_t> opened_;  // the number of the transport that was opened last
+  bool settles_ = false;                 // Settle will be called
+  bool closed_ = false;
+  TimerId timer_{};
+  Instant armed_for_{};
+};
+
+Result<std::unique_ptr<Node>> Node::Make(const NodeContext& context, NodeOptions options,
+                                         NodeListener* listener) {
+  std::optional<TlsContext> tls;
+  if (options.tls) {
+    auto made = TlsContext::Make(*options.tls);
+    if (!made) return std::unexpected(made.error());
+    tls = *std::move(made);
+  }
+  return std::unique_ptr<Node>(
+      new Node(std::make_shared<Impl>(context, std::move(options), std::move(tls), listener)));
+}
+
+Node::Node(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Node::~Node() { impl_->Close(); }
+
+void Node::Start() { impl_->Start(); }
+void Node::Stop() { impl_->Stop(); }
+void Node::Send(const CommandList& commands, const CallOptions& options, Callback callback) {
+  impl_->Send(commands, options, std::move(callback));
+}
+void Node::Eval(const Script& script, const ScriptInput& input, const CallOptions& options,
+                Callback callback) {
+  impl_->Eval(script, input, options, std::move(callback));
+}
+void Node::TellMessages(MessageReceiver* messages) { impl_->connection().TellMessages(messages); }
+void Node::Flush() { impl_->Flush(); }
+void Node::SetEndpoint(const Endpoint& endpoint) { impl_->SetEndpoint(endpoint); }
+NodeState Node::state() const { return impl_->connection().state(); }
+const Failure& Node::last_failure() const { return impl_->connection().last_failure(); }
+const Endpoint& Node::endpoint() const { return impl_->options().endpoint; }
+const NodeCounters& Node::counters() const { return impl_->connection().counters(); }
+std::size_t Node::pending() const { return impl_->connection().pending(); }
+
+}  // namespace itemgate::redis

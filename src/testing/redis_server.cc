@@ -1,0 +1,219 @@
+#include "testing/redis_server.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+
+namespace itemgate {
+namespace {
+
+std::string NewFolder() {
+  std::string path = (std::filesystem::temp_directory_path() / "itemgate-redis-XXXXXX").string();
+  ITEMGATE_CHECK(mkdtemp(path.data()) != nullptr);
+  return path;
+}
+
+/// A bound socket of a free port; it listens or not.
+std::pair<Descriptor, Endpoint> BindFreePort() {
+  Descriptor bound(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto address = Resolve({.host = "127.0.0.1", .port = 0});
+  ITEMGATE_CHECK(bound.is_open() && address.has_value());
+  ITEMGATE_CHECK(bind(bound.get(), reinterpret_cast<const sockaddr*>(&address->storage),
+                      address->length) == 0);
+  const auto got = LocalAddress(bound.get());
+  ITEMGATE_CHECK(got.has_value());
+  const auto endpoint = Endpoint::Parse(got->ToString());
+  ITEMGATE_CHECK(endpoint.has_value());
+  return {std::move(bound), *endpoint};
+}
+
+/// Starts a program; its output goes to `output`.
+pid_t Spawn(const std::vector<std::string>& command, int output) {
+  std::vector<char*> arguments;
+  for (const std::string& argument : command)
+    arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  ITEMGATE_CHECK(child >= 0);
+  if (child > 0) return child;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that dies leaves nothing behind
+  if (getppid() != parent) _exit(127);
+  dup2(output, STDOUT_FILENO);
+  dup2(output, STDERR_FILENO);
+  execvp(arguments[0], arguments.data());
+  _exit(127);
+}
+
+struct Ended {
+  int status = -1;
+  std::string output;
+};
+
+Ended RunProgram(const std::vector<std::string>& command) {
+  std::array<int, 2> ends{};
+  ITEMGATE_CHECK(pipe2(ends.data(), O_CLOEXEC) == 0);
+  const pid_t child = Spawn(command, ends[1]);
+  close(ends[1]);
+  const Descriptor read_end(ends[0]);
+  Ended ended;
+  std::array<char, 4096> buffer{};
+  for (ssize_t size; (size = read(read_end.get(), buffer.data(), buffer.size())) != 0;) {
+    if (size < 0 && errno != EINTR) break;
+    if (size > 0) ended.output.append(buffer.data(), static_cast<std::size_t>(size));
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  ended.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  while (ended.output.ends_with('\n')) ended.output.pop_back();
+  return ended;
+}
+
+void OpenSsl(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "openssl");
+  const Ended ended = RunProgram(arguments);
+  ASSERT_EQ(ended.status, 0) << ended.output;
+}
+
+}  // namespace
+
+RedisCertificates::RedisCertificates() : folder_(NewFolder()) {
+  OpenSsl({"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+           "-days", "2", "-subj", "/CN=Test Authority", "-keyout", Path("ca.key"), "-out",
+           ca_file()});
+  std::ofstream(Path("extensions")) << "subjectAltName=DNS:localhost,IP:127.0.0.1\n";
+  for (const std::string name : {"server", "client"}) {
+    OpenSsl({"req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+             "/CN=" + name, "-keyout", Path(name + ".key"), "-out", Path(name + ".csr")});
+    OpenSsl({"x509", "-req", "-in", Path(name + ".csr"), "-CA", ca_file(), "-CAkey", Path("ca.key"),
+             "-CAcreateserial", "-days", "2", "-extfile", Path("extensions"), "-out",
+             Path(name + ".crt")});
+  }
+}
+
+RedisCertificates::~RedisCertificates() { std::filesystem::remove_all(folder_); }
+
+RedisServer::RedisServer() : RedisServer(Options{}) {}
+
+RedisServer::RedisServer(Options options) : options_(std::move(options)), folder_(NewFolder()) {
+  // Somebody else may take the port before the server does: then it ends at once, and another one is tried.
+  for (int attempt = 0; attempt < 5 && pid_ == 0; ++attempt) {
+    port_ = BindFreePort().second.port;
+    if (options_.cluster) bus_port_ = BindFreePort().second.port;
+    Start();
+  }
+  if (pid_ == 0) ADD_FAILURE() << "redis-server does not start: " << Log();
+}
+
+RedisServer::~RedisServer() {
+  Kill();
+  std::filesystem::remove_all(folder_);
+}
+
+void RedisServer::Start() {
+  {
+    std::ofstream file(folder_ + "/redis.conf");
+    const std::string port = std::to_string(port_);
+    file << "dir " << folder_ << "\nbind 127.0.0.1\nlogfile " << folder_ << "/redis.log\n";
+    if (options_.tls == nullptr) {
+      file << "port " << port << "\n";
+    } else {
+      file << "port 0\ntls-port " << port << "\ntls-ca-cert-file " << options_.tls->ca_file()
+           << "\ntls-cert-file " << options_.tls->server_certificate() << "\ntls-key-file "
+           << options_.tls->server_key() << "\ntls-auth-clients "
+           << (options_.client_certificate ? "yes" : "no") << "\n";
+    }
+    if (!options_.sentinel) file << "save \"\"\nappendonly no\n";
+    if (options_.cluster)
+      file << "cluster-enabled yes\ncluster-node-timeout 2000\ncluster-port " << bus_port_ << "\n";
+    if (!options_.password.empty()) file << "requirepass " << options_.password << "\n";
+    for (const std::string& user : options_.acl) file << "user " << user << "\n";
+    for (const std::string& line : options_.lines) file << line << "\n";
+  }
+  std::vector<std::string> command{"redis-server", folder_ + "/redis.conf"};
+  if (options_.sentinel) command.emplace_back("--sentinel");
+  command.insert(command.end(), options_.arguments.begin(), options_.arguments.end());
+  const Descriptor nowhere(open("/dev/null", O_WRONLY | O_CLOEXEC));
+  pid_ = Spawn(command, nowhere.get());
+  for (int i = 0; i < 3000 && !Answers(); ++i) {
+    if (waitpid(pid_, nullptr, WNOHANG) == pid_) {
+      pid_ = 0;
+      return;
+    }
+    poll(nullptr, 0, 10);
+  }
+}
+
+// A connection is taken only after the server has set everything up; what it then says does not matter.
+bool RedisServer::Answers() const {
+  const auto address = Resolve(endpoint());
+  auto connecting = BeginConnectTcp(*address);
+  if (!connecting) return false;
+  pollfd waiting{.fd = connecting->get(), .events = POLLOUT, .revents = 0};
+  return poll(&waiting, 1, 1000) == 1 && FinishConnectTcp(connecting->get()).has_value();
+}
+
+void RedisServer::Pause() { ITEMGATE_CHECK(kill(pid_, SIGSTOP) == 0); }
+void RedisServer::Resume() { ITEMGATE_CHECK(kill(pid_, SIGCONT) == 0); }
+
+void RedisServer::Kill() {
+  if (pid_ == 0) return;
+  kill(pid_, SIGKILL);
+  waitpid(std::exchange(pid_, 0), nullptr, 0);
+}
+
+void RedisServer::Restart() {
+  ITEMGATE_CHECK(pid_ == 0);
+  Start();
+  if (pid_ == 0) ADD_FAILURE() << "redis-server does not start again: " << Log();
+}
+
+std::vector<std::string> RedisServer::ClientCommand() const {
+  std::vector<std::string> command{"redis-cli", "-h", "127.0.0.1", "-p", std::to_string(port_)};
+  if (!options_.password.empty())
+    command.insert(command.end(), {"--no-auth-warning", "-a", options_.password});
+  if (options_.tls != nullptr) {
+    command.insert(command.end(),
+                   {"--tls", "--cacert", options_.tls->ca_file(), "--cert",
+                    options_.tls->client_certificate(), "--key", options_.tls->client_key()});
+  }
+  return command;
+}
+
+std::string RedisServer::Run(const std::vector<std::string>& command) const {
+  std::vector<std::string> all = ClientCommand();
+  all.insert(all.end(), command.begin(), command.end());
+  const Ended ended = RunProgram(all);
+  EXPECT_EQ(ended.status, 0) << ended.output;
+  return ended.output;
+}
+
+std::string RedisServer::Log() const {
+  std::ifstream file(folder_ + "/redis.log");
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+DeadPort::DeadPort() { std::tie(socket_, endpoint_) = BindFreePort(); }
+
+BlackHole::BlackHole() {
+  std::tie(socket_, endpoint_) = BindFreePort();
+  ITEMGATE_CHECK(listen(socket_.get(), 64) == 0);
+}
+
+}  // namespace itemgate
