@@ -21,6 +21,7 @@ enum class ErrorCode {
   kUnsupported,      // written by another version, or not offered by this implementation
   kUnavailable,      // not now: shutting down, or a queue at its limit; try again later
   kFailed,           // the backend refused, and nothing was saved there; send again
+  kCancelled,        // the caller called it off, and nothing was left behind
   kUnknown,          // nobody can know whether it took effect; send the same content again
 };
 

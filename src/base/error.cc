@@ -26,6 +26,8 @@ std::string_view ErrorCodeName(ErrorCode code) {
       return "unavailable";
     case ErrorCode::kFailed:
       return "failed";
+    case ErrorCode::kCancelled:
+      return "cancelled";
     case ErrorCode::kUnknown:
       return "unknown";
   }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace itemgate {
 
@@ -29,5 +31,8 @@ class Random {
 
 /// 64 bits that nobody can guess, from the operating system.
 [[nodiscard]] std::uint64_t UnpredictableSeed();
+
+/// The same for many bytes; one system call for each 256.
+void FillUnpredictable(std::span<std::byte> bytes);
 
 }  // namespace itemgate

@@ -150,7 +150,8 @@ void BuildCommandLine(CLI::App& root, Context& context) {
   for (const auto add :
        {AddSaveCommand, AddImportCommand, AddFindCommand, AddGetCommand, AddListCommand,
         AddExportCommand, AddStatsCommand, AddVerifyCommand, AddServeCommand, AddConfigCommand,
-        AddDemoCommand, AddBenchCommand, AddVersionCommand, AddCompletionCommand})
+        AddLockCommand, AddDoctorCommand, AddRedisAclCommand, AddDemoCommand, AddBenchCommand,
+        AddVersionCommand, AddCompletionCommand})
     add(root, context);
   for (CLI::App* command : root.get_subcommands(nullptr)) command->allow_extras();
   KeepTextsWhole(root);

@@ -193,8 +193,9 @@ TEST_F(ProgramTest, TakesADirectoryOrAServerAndSaysWhatIsWrongWithAnAddress) {
 
 TEST_F(ProgramTest, HelpsWithEveryCommand) {
   const std::string all = Run({"--help"}).out;
-  for (const char* command : {"save", "import", "find", "get", "list", "export", "stats", "verify",
-                              "demo", "bench", "version", "completion"}) {
+  for (const char* command :
+       {"save", "import", "find", "get", "list", "export", "stats", "verify", "demo", "bench",
+        "lock", "doctor", "redis-acl", "version", "completion"}) {
     EXPECT_NE(all.find(command), std::string::npos) << command;
     const Ended help = Run({command, "--help"});
     EXPECT_EQ(help.status, 0);
@@ -210,7 +211,7 @@ TEST_F(ProgramTest, CompletesEveryOptionInEveryShell) {
   CLI::App root;
   BuildCommandLine(root, context);
   const auto commands = CompletionOf(root);
-  EXPECT_EQ(commands.size(), 14u);
+  EXPECT_EQ(commands.size(), 17u);
   const std::string bash = Run({"completion", "bash"}).out;
   const std::string zsh = Run({"completion", "zsh"}).out;
   const std::string fish = Run({"completion", "fish"}).out;

@@ -13,7 +13,7 @@ struct Meaning {
   const char* text;
 };
 
-constexpr std::array<Meaning, 9> kMeanings{{
+constexpr std::array<Meaning, 10> kMeanings{{
     {ExitStatus::kOk, "done; duplicates are no problem"},
     {ExitStatus::kSomeItems,
      "not everything: some items or inputs were refused, or verify found problems"},
@@ -23,6 +23,7 @@ constexpr std::array<Meaning, 9> kMeanings{{
     {ExitStatus::kNotFound, "no such item, input or data directory"},
     {ExitStatus::kInputOutput, "cannot read an input or write the output; the disk may be full"},
     {ExitStatus::kServer, "no Itemgate server answers at that address, or it can do nothing now"},
+    {ExitStatus::kLockLost, "the lock was lost, and the command was stopped"},
     {ExitStatus::kInterrupted, "interrupted; what was acknowledged is saved"},
 }};
 
@@ -47,6 +48,7 @@ ExitStatus StatusOf(ErrorCode code) {
     case ErrorCode::kTooLarge:
     case ErrorCode::kNotCanonical:
     case ErrorCode::kFailed:
+    case ErrorCode::kCancelled:
     case ErrorCode::kUnknown:
       return ExitStatus::kSomeItems;
   }

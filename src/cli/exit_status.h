@@ -16,6 +16,7 @@ enum class ExitStatus : int {
   kNotFound = 5,
   kInputOutput = 6,
   kServer = 7,
+  kLockLost = 8,
   kInterrupted = 130,
 };
 

@@ -137,6 +137,7 @@ Problem ProblemOf(const Error& error) {
         return kSaveFailed;
       case ErrorCode::kUnknown:
         return kSaveUnknown;
+      case ErrorCode::kCancelled:
       case ErrorCode::kIo:
       case ErrorCode::kCorrupt:
         break;

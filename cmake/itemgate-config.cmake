@@ -1,0 +1,21 @@
+# Read by find_package(itemgate COMPONENTS redlock); gives itemgate::redlock, which needs C++23.
+include(CMakeFindDependencyMacro)
+
+set(itemgate_FOUND TRUE)
+foreach(component IN LISTS itemgate_FIND_COMPONENTS)
+  if(NOT component STREQUAL "redlock")
+    set(itemgate_FOUND FALSE)
+    set(itemgate_NOT_FOUND_MESSAGE "itemgate has no component \"${component}\"; it has: redlock")
+  endif()
+endforeach()
+
+if(itemgate_FOUND AND NOT TARGET itemgate::redlock)
+  find_dependency(Threads)
+  find_dependency(OpenSSL)
+  find_dependency(fmt)
+  find_dependency(spdlog)
+  include("${CMAKE_CURRENT_LIST_DIR}/itemgate-redlock.cmake")
+  add_library(itemgate::redlock INTERFACE IMPORTED)
+  target_link_libraries(itemgate::redlock INTERFACE itemgate::itemgate_lock_redlock)
+  set(itemgate_redlock_FOUND TRUE)
+endif()

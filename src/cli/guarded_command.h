@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace itemgate::cli {
+
+/// How a command that ran under a lock ended.
+struct CommandEnd {
+  int status = 0;            // its exit status; 128 and the signal's number if a signal ended it
+  bool was_stopped = false;  // by us, because the lock was lost
+};
+
+/// Runs other programs while something is held that may be lost. Blocks SIGINT, SIGTERM, SIGCHLD and SIGUSR1 for its
+/// life: make it before any other thread. One at a time; main thread.
+class GuardedCommand {
+ public:
+  GuardedCommand();
+  ~GuardedCommand();
+  GuardedCommand(const GuardedCommand&) = delete;
+  GuardedCommand& operator=(const GuardedCommand&) = delete;
+
+  /// Starts the program and waits for its end. SIGINT and SIGTERM are handed on to it; when `lost` is requested it gets
+  /// SIGTERM, and SIGKILL if it is still there `patience` later. 127 if there is no such program.
+  [[nodiscard]] CommandEnd Run(const std::vector<std::string>& command, const std::stop_token& lost,
+                               Duration patience);
+
+  /// Waits until `done` says so, and requests `interrupted` if SIGINT or SIGTERM comes meanwhile. `done` is looked at
+  /// when Poke was called.
+  void WaitFor(const std::function<bool()>& done, std::stop_source& interrupted);
+  /// From any thread.
+  static void Poke();
+};
+
+}  // namespace itemgate::cli

@@ -1,0 +1,171 @@
+#include <atomic>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/duration_text.h"
+#include "cli/command.h"
+#include "cli/guarded_command.h"
+#include "itemgate/redlock.h"
+
+namespace itemgate::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int kWordsMax = 1 << 20;
+
+struct LockSettings {
+  std::vector<std::string> words;  // the name, then the command
+  std::vector<std::string> redis = {"127.0.0.1:6379"};
+  std::string expiry = "30s";
+  std::string wait;
+  std::string kill_after = "5s";
+  bool no_wait = false;
+  int conflict_status = static_cast<int>(ExitStatus::kBusy);
+};
+
+struct LockTimes {
+  milliseconds expiry;
+  std::optional<milliseconds> wait;
+  Duration kill_after;
+};
+
+Result<LockTimes> TimesOf(const LockSettings& settings) {
+  const auto expiry = ParseDuration(settings.expiry);
+  if (!expiry) return std::unexpected(expiry.error());
+  const auto kill_after = ParseDuration(settings.kill_after);
+  if (!kill_after) return std::unexpected(kill_after.error());
+  LockTimes times{.expiry = std::chrono::ceil<milliseconds>(*expiry), .kill_after = *kill_after};
+  if (settings.wait.empty()) return times;
+  const auto wait = ParseDuration(settings.wait);
+  if (!wait) return std::unexpected(wait.error());
+  times.wait = std::chrono::ceil<milliseconds>(*wait);
+  return times;
+}
+
+RedLockOptions OptionsOf(const LockSettings& settings, const LockTimes& times) {
+  RedLockOptions options{.expiry = times.expiry};
+  if (settings.no_wait || times.wait == milliseconds(0)) return options;
+  options.wait = times.wait.value_or(std::chrono::days(365));  // as long as it takes
+  options.retry = milliseconds(500);
+  options.deadline = RedLockDeadline::kStrict;
+  return options;
+}
+
+/// The lock, or nothing if that was interrupted.
+std::optional<Result<RedLock>> Acquire(RedLockFactory& factory, GuardedCommand& guard,
+                                       const LockSettings& settings, RedLockOptions options) {
+  std::stop_source interrupted;
+  options.cancellation = interrupted.get_token();
+  std::optional<Result<RedLock>> answer;
+  std::atomic<bool> is_answered = false;  // release/acquire: publishes `answer`
+  const auto done = [&](Result<RedLock> lock) {
+    answer.emplace(std::move(lock));
+    is_answered.store(true, std::memory_order_release);
+    GuardedCommand::Poke();
+  };
+  if (options.wait == milliseconds(0))
+    factory.TryLockAsync(settings.words.front(), options, done);
+  else
+    factory.CreateLockAsync(settings.words.front(), options, done);
+  guard.WaitFor([&] { return is_answered.load(std::memory_order_acquire); }, interrupted);
+  if (!*answer && (*answer).error().code == ErrorCode::kCancelled) return std::nullopt;
+  return answer;
+}
+
+ExitStatus ReportNotAcquired(Context& context, const LockSettings& settings, const RedLock& lock) {
+  const std::string summary = lock.instance_summary().ToString();
+  if (lock.status() == RedLockStatus::kConflicted) {
+    (void)context.Report(Error(
+        ErrorCode::kBusy,
+        fmt::format("somebody else has the lock \"{}\" ({})", settings.words.front(), summary)));
+    return static_cast<ExitStatus>(settings.conflict_status);
+  }
+  return context.Report(
+      Error(ErrorCode::kUnavailable,
+            fmt::format("no lock \"{}\": {} ({}); are the servers running?", settings.words.front(),
+                        RedLockStatusName(lock.status()), summary)));
+}
+
+ExitStatus RunLock(Context& context, const LockSettings& settings) {
+  const auto times = TimesOf(settings);
+  if (!times) return context.Report(times.error());
+  GuardedCommand guard;
+  const auto factory = RedLockFactory::Create({settings.redis.begin(), settings.redis.end()},
+                                              {.id_style = RedLockIdStyle::kHostProcessGuid,
+                                               .client_name = "itemgate-lock",
+                                               .connect_wait = std::chrono::seconds(1)});
+  if (!factory) return context.Report(factory.error());
+  auto acquired = Acquire(**factory, guard, settings, OptionsOf(settings, *times));
+  if (!acquired) return ExitStatus::kInterrupted;
+  if (!*acquired) return context.Report(acquired->error());
+  RedLock& lock = **acquired;
+  if (!lock.IsAcquired()) return ReportNotAcquired(context, settings, lock);
+  const std::vector<std::string> program(settings.words.begin() + 1, settings.words.end());
+  const CommandEnd end = guard.Run(program, lock.lost_token(), times->kill_after);
+  lock.Release();
+  if (end.was_stopped) {
+    (void)context.Report(
+        Error(ErrorCode::kUnavailable, "the lock was lost, so the command was stopped"));
+    return ExitStatus::kLockLost;
+  }
+  return static_cast<ExitStatus>(end.status);
+}
+
+}  // namespace
+
+void AddLockCommand(CLI::App& root, Context& context) {
+  // Shared by the parser, which fills it, and the command, which reads it.
+  const auto settings = std::make_shared<LockSettings>();
+  CLI::App& command = AddCommand(root, context,
+                                 {.name = "lock",
+                                  .summary = "Run a command while holding a distributed lock",
+                                  .details = "Takes the RedLock of that name on a majority of the "
+                                             "Redis servers, renews it while the command runs,\n"
+                                             "and gives it back. Waits for the lock as long as it "
+                                             "takes, unless --wait or --no-wait is given. If the\n"
+                                             "lock is lost the command gets SIGTERM, then SIGKILL. "
+                                             "Ends with the command's own exit code; with 128 and\n"
+                                             "the signal's number if a signal ended it; with 3 if "
+                                             "somebody else has the lock, 7 if too few servers\n"
+                                             "answer, and 8 if the lock was lost.\n",
+                                  .examples = "  itemgate lock nightly --redis r1:6379 --redis "
+                                              "r2:6379 --redis r3:6379 -- /usr/bin/backup --all\n"
+                                              "  itemgate lock nightly --no-wait -- make report\n"},
+                                 [&context, settings] { return RunLock(context, *settings); });
+  command
+      .add_option("name", settings->words,
+                  "The name of the lock; then, after --, the command and its arguments")
+      ->required()
+      ->expected(2, kWordsMax)
+      ->type_name("NAME -- COMMAND...");
+  command
+      .add_option(
+          "--redis", settings->redis,
+          "A Redis server, as often as there are: host:port, host:port,password=..., redis://...; "
+          "127.0.0.1:6379 if not given")
+      ->type_name("SERVER")
+      ->expected(1)
+      ->allow_extra_args(false)  // or it eats the -- behind it
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      .add_option("--expiry", settings->expiry,
+                  "How long others wait after a crash of this one; 30s if not given")
+      ->type_name("DURATION");
+  CLI::Option* wait =
+      command.add_option("-w,--wait", settings->wait, "How long to wait for the lock at most")
+          ->type_name("DURATION");
+  command.add_flag("-n,--no-wait", settings->no_wait, "Do not wait for the lock")->excludes(wait);
+  command
+      .add_option("--kill-after", settings->kill_after,
+                  "How long a command may take to end when the lock is lost; 5s if not given")
+      ->type_name("DURATION");
+  command
+      .add_option("-E,--conflict-exit-code", settings->conflict_status,
+                  "The exit code if somebody else has the lock; 3 if not given")
+      ->type_name("N");
+}
+
+}  // namespace itemgate::cli

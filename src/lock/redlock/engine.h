@@ -1,0 +1,109 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.h"
+#include "lock/redlock/lock_entry.h"
+#include "lock/redlock/lock_id.h"
+#include "lock/redlock/node.h"
+#include "net/event_loop.h"
+
+namespace itemgate::redlock {
+
+struct EngineOptions {
+  RedLockIdStyle id_style = RedLockIdStyle::kGuid;
+  bool publish_releases = true;
+  std::vector<std::string> end_points;  // what to call the nodes
+};
+
+/// Drives the protocols of all locks over the nodes, on the loop's thread: one timer for all, and what is to be sent in
+/// one round of the loop leaves in one write for each node.
+class Engine final : public VoteReceiver {
+ public:
+  /// `loop` and `clock` must outlive it.
+  Engine(EventLoop& loop, const Clock& clock, EngineOptions options);
+
+  /// `listen` makes a listener at that node, or none; may be empty. REQUIRES: nothing was begun yet.
+  void SetNodes(std::vector<std::unique_ptr<LockNode>> nodes,
+                std::function<std::unique_ptr<ReleaseListener>(int node)> listen) {
+    nodes_ = std::move(nodes);
+    listen_ = std::move(listen);
+  }
+
+  void Begin(const std::shared_ptr<LockEntry>& lock);
+  void Cancel(LockEntry& lock);
+  /// `done` may be empty.
+  void Release(LockEntry& lock, std::function<void(RedLockRelease)> done);
+
+  /// Ends every lock, and calls `closed` when all is said, or after `wait`.
+  void Close(Duration wait, std::function<void()> closed);
+
+  /// Calls it when all nodes are connected, or after `wait`.
+  void CallWhenConnected(Duration wait, std::function<void()> call);
+
+  [[nodiscard]] std::vector<RedLockInstance> Instances() const;
+  /// What the constructor of a protocol takes; not to be used but on the loop's thread.
+  [[nodiscard]] Random& random() { return random_; }
+
+  void OnVote(const Question& question, int node, Vote vote) override;
+  void OnNoScript(const Question& question, int node) override;
+  void OnIdentity(int node, std::string_view run_id) override;
+  void OnReleased(std::string_view key) override { WakeOne(std::string(key)); }
+
+ private:
+  struct Refusal {
+    Question question;
+    int node;
+  };
+
+  void Apply(LockEntry& lock, const Step& step);
+  void Send(LockEntry& lock, Question::Kind kind, NodeSet nodes);
+  void SendTo(const Question& question, int node, const redis::CommandList& command);
+  [[nodiscard]] const redis::CommandList& Encode(const LockEntry& lock, Question::Kind kind,
+                                                 bool by_text);
+  void Take(const Question& question, int node, Vote vote);
+  void ScheduleTimer(LockEntry& lock);
+  void ArmTimer();
+  void RunTimers();
+  void UpdateWaiting(LockEntry& lock);
+  [[nodiscard]] ReleaseListener* Listener();
+  void WakeOne(const std::string& key);
+  [[nodiscard]] bool Keeps(const LockEntry& lock) const;
+  void DropIfFinished(LockEntry& lock);
+  void AnswerLater(std::move_only_function<void()> answer);
+  void ScheduleFlush();
+  void Flush();
+
+  // Constant after construction.
+  EventLoop& loop_;
+  const Clock& clock_;
+  const EngineOptions options_;
+
+  Random random_;
+  LockIds ids_;
+  std::vector<std::unique_ptr<LockNode>> nodes_;
+  std::vector<std::string> run_ids_;
+  NodeSet duplicates_;
+
+  std::vector<std::shared_ptr<LockEntry>> locks_;  // all that are not finished
+  std::unordered_map<std::string, std::vector<LockEntry*>> waiters_;
+  std::function<std::unique_ptr<ReleaseListener>(int node)> listen_;
+  std::unique_ptr<ReleaseListener> listener_;  // at one node: each tells of every release
+  std::size_t listened_node_ = 0;
+  TimerWheel wheel_;
+  std::optional<Instant> timer_due_;
+  TimerId timer_{};
+  std::deque<Refusal> refusals_;  // to be told when the step that met them is done
+  int applying_ = 0;
+  redis::CommandList command_;
+  std::vector<std::move_only_function<void()>> answers_;  // given after what is queued was written
+  bool is_flush_scheduled_ = false;
+  std::function<void()> closed_;
+};
+
+}  // namespace itemgate::redlock

@@ -1,0 +1,68 @@
+#include "lock/redlock/loop_thread.h"
+
+#include <memory>
+#include <utility>
+
+#include "base/check.h"
+#include "lock/redlock/redis_node.h"
+#include "lock/redlock/release_subscriber.h"
+
+namespace itemgate::redlock {
+
+Result<std::shared_ptr<LoopThread>> LoopThread::Make(EngineOptions options,
+                                                     const std::vector<redis::NodeOptions>& nodes) {
+  std::shared_ptr<LoopThread> made(new LoopThread(std::move(options)));
+  if (auto begun = made->Begin(nodes); !begun) return std::unexpected(begun.error());
+  return made;
+}
+
+LoopThread::LoopThread(EngineOptions options)
+    : loop_(clock_), engine_(loop_, clock_, std::move(options)) {}
+
+Result<void> LoopThread::Begin(const std::vector<redis::NodeOptions>& nodes) {
+  const redis::NodeContext context{.loop = loop_, .clock = clock_, .resolver = resolver_};
+  std::vector<std::unique_ptr<LockNode>> made;
+  std::vector<RedisNode*> to_start;
+  for (const redis::NodeOptions& options : nodes) {
+    auto node = RedisNode::Make(context, engine_, static_cast<int>(made.size()), options);
+    if (!node) return std::unexpected(node.error());
+    to_start.push_back(node->get());
+    made.push_back(*std::move(node));
+  }
+  engine_.SetNodes(std::move(made), [this, nodes](int node) -> std::unique_ptr<ReleaseListener> {
+    const redis::NodeOptions& options = nodes[static_cast<std::size_t>(node)];
+    if (options.tls) return nullptr;
+    return std::make_unique<ReleaseSubscriber>(loop_, engine_, options);
+  });
+  loop_.Post([to_start] {
+    for (RedisNode* node : to_start) node->Start();
+  });
+  {
+    const MutexLock lock(mu_);
+    is_closed_ = false;
+  }
+  thread_ = std::thread([this] { loop_.Run(); });
+  return {};
+}
+
+LoopThread::~LoopThread() { ITEMGATE_CHECK(!thread_.joinable()); }
+
+bool LoopThread::Post(std::move_only_function<void()> task) {
+  const MutexLock lock(mu_);
+  if (is_closed_) return false;
+  loop_.Post(std::move(task));  // never runs it here
+  return true;
+}
+
+void LoopThread::Close(Duration wait) {
+  if (!Post([this, wait] { engine_.Close(wait, [this] { Stop(); }); })) return;
+  thread_.join();
+}
+
+void LoopThread::Stop() {
+  const MutexLock lock(mu_);
+  is_closed_ = true;
+  loop_.Stop();
+}
+
+}  // namespace itemgate::redlock

@@ -1,0 +1,197 @@
+// What servers, networks and careless people do to locks.
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "testing/redlock_fixture.h"
+
+namespace itemgate {
+namespace {
+
+class RedLockFault : public testing::Test {
+ protected:
+  RedisFleet fleet_{3};
+  SystemClock clock_;
+};
+
+TEST_F(RedLockFault, ALockWhoseKeysAreDeletedIsLost) {
+  const auto factory = ConnectTo(fleet_);
+  std::atomic<int> reason = -1;
+  auto lock = factory->CreateLock(
+      "deleted", {.expiry = milliseconds(600),
+                  .on_lost = [&](RedLockLossReason why) { reason = static_cast<int>(why); }});
+  const std::stop_token lost = lock->lost_token();
+  EXPECT_FALSE(lost.stop_requested());
+  for (const auto& server : fleet_) server->Run({"FLUSHALL"});
+  EXPECT_TRUE(Eventually([&] { return lost.stop_requested() && reason >= 0; }));
+  EXPECT_EQ(reason, static_cast<int>(RedLockLossReason::kMissing));
+  EXPECT_FALSE(lock->IsAcquired());
+  EXPECT_EQ(lock->status(), RedLockStatus::kNoQuorum);
+}
+
+TEST_F(RedLockFault, WithRecreationItIsSetAgainAsRedLockNetDoes) {
+  const auto factory = ConnectTo(fleet_);
+  auto lock = factory->CreateLock(
+      "recreated", {.expiry = milliseconds(600), .missing_key = RedLockMissingKey::kRecreate});
+  for (const auto& server : fleet_) server->Run({"FLUSHALL"});
+  const int before = lock->extend_count();
+  EXPECT_TRUE(Eventually([&] { return lock->extend_count() > before + 1; }));
+  EXPECT_TRUE(lock->IsAcquired());
+  EXPECT_EQ(CountKeys(fleet_, "redlock:recreated"), 3);
+}
+
+TEST_F(RedLockFault, ALockTakenByAnotherIsLost) {
+  const auto factory = ConnectTo(fleet_);
+  auto lock = factory->CreateLock("stolen", milliseconds(600));
+  for (const auto& server : fleet_) server->Run({"SET", "redlock:stolen", "thief"});
+  EXPECT_TRUE(Eventually([&] { return lock->lost_token().stop_requested(); }));
+  EXPECT_EQ(lock->loss_reason(), RedLockLossReason::kTaken);
+  lock->Release();
+  EXPECT_EQ(CountKeys(fleet_, "redlock:stolen"), 3);  // the thief's stay
+}
+
+TEST_F(RedLockFault, AServerThatRestartsEmptyGetsTheKeyAgain) {
+  const auto factory = ConnectTo(fleet_);
+  auto lock = factory->CreateLock("restart", milliseconds(900));
+  fleet_[0].Kill();
+  fleet_[0].Restart();
+  EXPECT_TRUE(Eventually([&] { return fleet_[0].Run({"EXISTS", "redlock:restart"}) == "1"; }));
+  EXPECT_TRUE(lock->IsAcquired());
+}
+
+TEST_F(RedLockFault, AMajorityThatRestartsEmptyIsALoss) {
+  const auto factory = ConnectTo(fleet_);
+  auto lock = factory->CreateLock("majority", milliseconds(900));
+  for (std::size_t i : {0, 1}) {
+    fleet_[i].Kill();
+    fleet_[i].Restart();
+  }
+  EXPECT_TRUE(Eventually([&] { return lock->lost_token().stop_requested(); }));
+}
+
+TEST_F(RedLockFault, ForgottenScriptsAreNoErrors) {
+  const auto factory = ConnectTo(fleet_);
+  auto lock = factory->CreateLock("scripts", milliseconds(600));
+  for (int i = 0; i < 3; ++i) {
+    for (const auto& server : fleet_) server->Run({"SCRIPT", "FLUSH"});
+    const int before = lock->extend_count();
+    EXPECT_TRUE(Eventually([&] { return lock->extend_count() > before; }));
+  }
+  for (const auto& server : fleet_) server->Run({"SCRIPT", "FLUSH"});
+  EXPECT_GE(lock->Release().released, 2);
+  EXPECT_TRUE(Eventually([&] { return CountKeys(fleet_, "redlock:scripts") == 0; }));
+}
+
+TEST_F(RedLockFault, AStoppedMinorityCostsNoTime) {
+  const auto factory = ConnectTo(fleet_);
+  fleet_[2].Pause();
+  const Instant start = clock_.Now();
+  for (int i = 0; i < 200; ++i) {
+    auto lock = factory->TryLock("stopped");
+    ASSERT_TRUE(lock->IsAcquired());
+    lock->Release();
+  }
+  EXPECT_LT(clock_.Now() - start, seconds(2));  // a time-out each would take 200 s
+  fleet_[2].Resume();
+  EXPECT_TRUE(Eventually([&] { return CountKeys(fleet_, "redlock:stopped") == 0; }));
+}
+
+TEST_F(RedLockFault, ALateSetLeavesNothingBehind) {
+  const auto factory = ConnectTo(fleet_);
+  fleet_[1].Pause();
+  fleet_[2].Pause();
+  EXPECT_EQ(factory->TryLock("late", {.expiry = seconds(2)})->status(), RedLockStatus::kNoQuorum);
+  fleet_[1].Resume();
+  fleet_[2].Resume();
+  // What was sent is executed in order: the deletion after the setting. The answer to this comes after both.
+  EXPECT_TRUE(factory->CreateLock("late", seconds(2), seconds(10), milliseconds(50))->IsAcquired());
+  EXPECT_TRUE(Eventually([&] { return CountKeys(fleet_, "redlock:late") == 0; }));
+}
+
+TEST_F(RedLockFault, PausedClientsAreServedLater) {
+  const auto factory = ConnectTo(fleet_);
+  for (const auto& server : fleet_) server->Run({"CLIENT", "PAUSE", "300"});
+  auto lock = factory->CreateLock("paused", seconds(20));
+  EXPECT_TRUE(lock->IsAcquired());
+}
+
+TEST_F(RedLockFault, ASilentServerCountsAsAnErrorOnly) {
+  const BlackHole silent;
+  auto addresses = fleet_.Addresses(fleet_.size());
+  addresses.push_back(silent.endpoint().ToString());
+  const DeadPort dead;
+  addresses.push_back(dead.endpoint().ToString());
+  const auto factory = ConnectTo(addresses, 3);  // the silent one does not greet
+  const Instant start = clock_.Now();
+  for (int i = 0; i < 100; ++i) {
+    auto lock = factory->TryLock("silent");
+    ASSERT_TRUE(lock->IsAcquired());
+    lock->Release();
+  }
+  EXPECT_LT(clock_.Now() - start, seconds(2));
+}
+
+TEST_F(RedLockFault, AKilledMajorityIsNoQuorumAndALossWithinTheExpiry) {
+  const auto factory = ConnectTo(fleet_);
+  auto lock = factory->CreateLock("killed", milliseconds(900));
+  const auto end = lock->deadline();
+  fleet_[0].Kill();
+  fleet_[1].Kill();
+  EXPECT_TRUE(Eventually([&] { return lock->lost_token().stop_requested(); }));
+  EXPECT_GE(clock_.Now() + milliseconds(900), end);
+  EXPECT_EQ(factory->TryLock("other")->status(), RedLockStatus::kNoQuorum);
+  EXPECT_EQ(fleet_[2].Run({"EXISTS", "redlock:other"}), "0");
+}
+
+TEST_F(RedLockFault, AReadOnlyReplicaIsAnError) {
+  const RedisServer replica(
+      {.arguments = {"--replicaof", "127.0.0.1", std::to_string(fleet_[0].port())}});
+  const auto factory = ConnectTo({replica.endpoint().ToString()}, 1);
+  EXPECT_EQ(factory->TryLock("replica")->status(), RedLockStatus::kNoQuorum);
+}
+
+// Renewals and releases at the same moment: no key may remain. RedLock.net left 0.6 % behind once.
+TEST_F(RedLockFault, RenewalNeverOutlivesRelease) {
+  constexpr int kBatches = 50;
+  constexpr int kAtOnce = 2000;
+  const auto factory = ConnectTo(fleet_);
+  const auto is_empty = [](const auto& server) { return server->Run({"DBSIZE"}) == "0"; };
+  for (int batch = 0; batch < kBatches; ++batch) {
+    std::vector<std::string> names;
+    for (int i = 0; i < kAtOnce; ++i) names.push_back("r" + std::to_string(i));
+    auto locks = factory->CreateLocks(
+        names, {.expiry = milliseconds(600), .missing_key = RedLockMissingKey::kRecreate});
+    // All are renewed in one go: once the first has been, the rest is under way.
+    EXPECT_TRUE(Eventually([&] { return locks.front()->extend_count() > 0; }));
+    locks.clear();
+    // On the same connections, so after all releases; and long before what was left behind could expire.
+    factory->CreateLock("last", kLiveExpiry)->Release();
+    EXPECT_TRUE(
+        Eventually([&] { return std::ranges::all_of(fleet_, is_empty); }, milliseconds(400)));
+  }
+}
+
+// A cancellation at any moment of an attempt leaves neither a key nor a renewal.
+TEST_F(RedLockFault, CancelledAtAnyMoment) {
+  const auto factory = ConnectTo(fleet_);
+  int cancelled = 0;
+  for (int i = 0; i < 2000; ++i) {
+    std::stop_source stop;
+    std::atomic<bool> is_done = false;
+    factory->CreateLockAsync("any", {.expiry = seconds(60), .cancellation = stop.get_token()},
+                             [&](Result<RedLock> lock) {
+                               cancelled += lock ? 0 : 1;
+                               is_done = true;
+                               is_done.notify_one();
+                             });
+    for (int spin = 0; spin < i % 500; ++spin) std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (i % 3 == 0) std::this_thread::yield();
+    stop.request_stop();
+    is_done.wait(false);
+  }
+  EXPECT_GT(cancelled, 0);
+  EXPECT_TRUE(Eventually([&] { return CountKeys(fleet_, "redlock:any") == 0; }));
+}
+
+}  // namespace
+}  // namespace itemgate

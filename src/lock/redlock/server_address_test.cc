@@ -1,0 +1,51 @@
+#include "lock/redlock/server_address.h"
+
+#include <gtest/gtest.h>
+
+namespace itemgate::redlock {
+namespace {
+
+TEST(ServerAddress, StackExchangeText) {
+  const auto address = ParseServerAddress(
+      "redis.example:7000, password=se "
+      "cret=,User=locker,defaultDatabase=3,abortConnect=false,ssl=False,name=me");
+  ASSERT_TRUE(address.has_value()) << address.error().message;
+  EXPECT_EQ(address->endpoint.ToString(), "redis.example:7000");
+  EXPECT_EQ(address->greeting.password, "se cret=");
+  EXPECT_EQ(address->greeting.user, "locker");
+  EXPECT_EQ(address->greeting.database, 3);
+  EXPECT_EQ(address->greeting.client_name, "me");
+}
+
+TEST(ServerAddress, Uri) {
+  const auto address = ParseServerAddress("redis://user:pa:ss@127.0.0.1:6380/2");
+  ASSERT_TRUE(address.has_value());
+  EXPECT_EQ(address->endpoint.port, 6380);
+  EXPECT_EQ(address->greeting.user, "user");
+  EXPECT_EQ(address->greeting.password, "pa:ss");
+  EXPECT_EQ(address->greeting.database, 2);
+}
+
+TEST(ServerAddress, Tls) {
+  EXPECT_FALSE(ParseServerAddress("host:1,ssl=false")->tls.has_value());
+  EXPECT_TRUE(ParseServerAddress("host:1,ssl=true")->tls.has_value());
+  EXPECT_TRUE(ParseServerAddress("rediss://host:1")->tls.has_value());
+  EXPECT_EQ(ParseServerAddress("host:1,ssl=true,sslHost=name")->tls->server_name, "name");
+}
+
+TEST(ServerAddress, ThePortMayBeLeftOut) {
+  EXPECT_EQ(ParseServerAddress("localhost")->endpoint.port, 6379);
+  EXPECT_EQ(ParseServerAddress("redis://localhost")->endpoint.port, 6379);
+}
+
+TEST(ServerAddress, WhatIsNotHonouredIsRefused) {
+  EXPECT_EQ(ParseServerAddress("").error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(ParseServerAddress("host:1,serviceName=x").error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(ParseServerAddress("host:1,other:2").error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(ParseServerAddress("redis+cluster://host:1").error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(ParseServerAddress("host:1,defaultDatabase=x").error().code,
+            ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace itemgate::redlock

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""`itemgate lock`: a command under a distributed lock, as a user's scripts run it."""
+
+import re
+import signal
+import socket
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from blackbox import BUSY, OK, SERVER, USAGE, run, start
+from redis_servers import Redis, free_port
+
+LOCK_LOST = 8
+
+
+class LockTest(unittest.TestCase):
+    def setUp(self):
+        self.servers = [self.enterContext(Redis()) for _ in range(3)]
+        self.redis = [word for server in self.servers for word in ("--redis", server.address)]
+
+    def keys(self):
+        return [server.command("GET", "redlock:job") for server in self.servers]
+
+    def hold(self, *options, command=("cat",)):
+        """Starts a command under the lock that runs until its input ends, and waits until it is running."""
+        holder = start("lock", "job", *self.redis, *options, "--", "sh", "-c", 'echo running; exec "$@"', "sh",
+                       *command)
+        self.addCleanup(holder.communicate)
+        self.addCleanup(holder.kill)
+        self.assertEqual(holder.stdout.readline(), b"running\n")
+        return holder
+
+    def end(self, holder):
+        holder.communicate(timeout=60)
+        return holder.returncode
+
+    def test_the_commands_own_exit_code(self):
+        for code in (0, 1, 42):
+            self.assertEqual(run("lock", "job", *self.redis, "--", "sh", "-c", f"exit {code}").status, code)
+        self.assertEqual(run("lock", "job", *self.redis, "--", "no-such-program").status, 127)
+        self.assertEqual(run("lock", "job", *self.redis, "--", "sh", "-c", "kill -9 $$").status, 128 + 9)
+        self.assertEqual(self.keys(), ["", "", ""])
+
+    def test_input_and_output_are_the_commands(self):
+        ended = run("lock", "job", *self.redis, "--", "tr", "a-z", "A-Z", stdin=b"words")
+        self.assertEqual((ended.status, ended.out), (OK, b"WORDS"))
+
+    def test_the_value_tells_who_holds_it(self):
+        holder = self.hold()
+        value = self.keys()[0]
+        self.assertRegex(value, rf"^{re.escape(socket.gethostname())}/{holder.pid}/[0-9a-f-]{{36}}$")
+        self.assertEqual(self.keys(), [value] * 3)
+        self.assertEqual(self.end(holder), OK)
+        self.assertEqual(self.keys(), ["", "", ""])
+
+    def test_a_held_lock_is_another_exit_code(self):
+        self.hold()
+        ended = run("lock", "job", *self.redis, "--no-wait", "--", "true")
+        self.assertEqual(ended.status, BUSY)
+        self.assertIn("somebody else has the lock", ended.err)
+        self.assertIn("Conflicted: ", ended.err)
+        self.assertEqual(run("lock", "job", *self.redis, "--wait", "300ms", "-E", "75", "--", "true").status, 75)
+        self.assertEqual(run("lock", "other", *self.redis, "--no-wait", "--", "true").status, OK)
+
+    def test_waits_for_its_turn(self):
+        holder = self.hold()
+        waiter = start("lock", "job", *self.redis, "--", "echo", "my turn")
+        self.assertEqual(self.end(holder), OK)
+        self.assertEqual(waiter.communicate(timeout=60)[0], b"my turn\n")
+        self.assertEqual(waiter.returncode, OK)
+
+    def test_a_crash_frees_the_lock_after_its_expiry(self):
+        holder = self.hold("--expiry", "1s")
+        holder.kill()
+        self.assertEqual(run("lock", "job", *self.redis, "--", "true").status, OK)
+
+    def test_a_lost_lock_stops_the_command(self):
+        holder = self.hold("--expiry", "900ms")
+        for server in self.servers:
+            server.command("FLUSHALL")
+        _, err = holder.communicate(timeout=60)
+        self.assertEqual(holder.returncode, LOCK_LOST)
+        self.assertIn(b"the lock was lost", err)
+
+    def test_a_command_that_ignores_the_request_is_killed(self):
+        stubborn = (sys.executable, "-c",
+                    "import signal; signal.signal(15, signal.SIG_IGN)\nwhile True: signal.pause()")
+        holder = self.hold("--expiry", "900ms", "--kill-after", "200ms", command=stubborn)
+        for server in self.servers:
+            server.command("FLUSHALL")
+        self.assertEqual(self.end(holder), LOCK_LOST)
+
+    def test_interrupts_are_handed_on(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            holder = self.hold()
+            holder.send_signal(number)
+            self.assertEqual(holder.wait(timeout=60), 128 + number)
+            self.assertEqual(self.keys(), ["", "", ""])
+
+    def test_a_wait_can_be_interrupted(self):
+        self.hold()
+        waiter = start("lock", "job", *self.redis, "--", "true")
+        while not self.servers[0].command("CLIENT", "LIST").count("name=itemgate-lock") == 2:
+            pass
+        waiter.send_signal(signal.SIGTERM)
+        self.assertEqual(waiter.wait(timeout=60), 130)
+        waiter.communicate()
+
+    def test_without_servers_there_is_no_lock(self):
+        ended = run("lock", "job", "--redis", f"127.0.0.1:{free_port()}", "--", "true")
+        self.assertEqual(ended.status, SERVER)
+        self.assertIn("NoQuorum", ended.err)
+
+    def test_the_printed_acl_suffices(self):
+        printed = run("redis-acl", "--user", "locker").out.decode()
+        with tempfile.TemporaryDirectory() as folder:
+            acl = Path(folder, "users.acl")
+            acl.write_text(printed.replace("PASSWORD", "secret") + "user default on nopass ~* &* +@all\n")
+            server = self.enterContext(Redis("--aclfile", str(acl)))
+            ended = run("lock", "job", "--redis", server.address + ",user=locker,password=secret", "--expiry", "300ms",
+                        "--", "sleep", "1")
+            self.assertEqual(ended.status, OK, ended.err)
+            self.assertEqual(server.command("GET", "redlock:job"), "")
+            refused = server.command("--user", "locker", "--pass", "secret", "--no-auth-warning", "KEYS", "*")
+            self.assertIn("NOPERM", refused)
+
+    def test_doctor(self):
+        healthy = run("doctor", "redis", *(server.address for server in self.servers))
+        self.assertEqual(healthy.status, OK, healthy.out)
+        self.assertIn(b"3 of 3 servers answer; 2 are needed", healthy.out)
+        evicting = self.enterContext(Redis("--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru"))
+        replica = self.enterContext(Redis("--replicaof", "127.0.0.1", str(self.servers[0].port)))
+        sick = run("doctor", "redis", "--json", self.servers[0].address, f"localhost:{self.servers[0].port}",
+                   evicting.address, replica.address, f"127.0.0.1:{free_port()}")
+        self.assertEqual(sick.status, 1)
+        problems = [line["text"] for line in sick.json() if line["severity"] == "problem"]
+        for text in ("is the same server as", "may evict locks", "is a replica", "cannot be reached"):
+            self.assertTrue(any(text in problem for problem in problems), (text, problems))
+
+    def test_wrong_usage(self):
+        self.assertEqual(run("lock", "job").status, USAGE)
+        self.assertEqual(run("lock", "job", "--expiry", "soon", "--", "true").status, USAGE)
+        self.assertEqual(run("lock", "job", "--redis", "host:1,ssl=true", "--", "true").status, 4)
+
+
+if __name__ == "__main__":
+    unittest.main()
