@@ -1,9 +1,8 @@
 # itemgate_component(<folder> SOURCES … [TESTS …] [LIVE_TESTS …] [USES <folder> …] [LIBRARIES <target> …])
 #
-# LIVE_TESTS are those that start real servers: a program of their own, with the label "live".
-#
-# The folder src/<folder> as one static library, and its unit tests, when tests are built, as one program. USES names
-# other folders of src/; tools/layers.txt must allow each. LIBRARIES are third-party and seen by this folder only.
+# The folder src/<folder> as one static library, and its unit tests, when tests are built, as one program; those that
+# start real servers as another, labelled "live". USES names other folders of src/; tools/layers.txt must allow each.
+# LIBRARIES are third-party and seen by this folder only.
 include_guard()
 
 file(STRINGS "${PROJECT_SOURCE_DIR}/tools/layers.txt" itemgate_layers REGEX "^[a-z]")

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,10 +11,22 @@
 
 namespace itemgate {
 
-/// How to open Itemgate on one server. The defaults suit; only the directory must be chosen.
+/// How a database is used that many servers share.
+struct DatabaseOptions {
+  std::size_t connections_max = 4;
+  /// How long one call may take, with waiting for a database that went away and comes back.
+  std::chrono::nanoseconds timeout = std::chrono::seconds(10);
+};
+
+/// How to open Itemgate. The defaults suit; only the directory, or the database, must be chosen.
 struct OpenOptions {
   /// Where the embedded store lies; created if absent. Empty: a store in memory, gone with the process.
   std::string directory;
+
+  /// The database that many servers share, instead of a directory: "postgres://user@host/name", as libpq reads it. It
+  /// must have been prepared by `Migrate`. Empty: none.
+  std::string database;
+  DatabaseOptions database_options;
 
   /// Fail with kNotFound instead of creating a store.
   bool must_exist = false;
@@ -20,8 +34,8 @@ struct OpenOptions {
   /// An outside system that each item must reach, or null. Must outlive the opened service.
   ItemBackend* backend = nullptr;
 
-  /// Called after saves that made items, from any thread, often for several at once. Must be quick, must not call the
-  /// service, and must outlive it.
+  /// Called after saves that made items, from any thread, often for several at once; soon after, if other servers made
+  /// them. Must be quick, must not call the service, and must outlive it.
   std::function<void()> on_saved;
 
   ServiceOptions service;
@@ -53,7 +67,27 @@ class Itemgate {
 };
 
 /// Opens or creates a store and starts a service on it. Fails with kBusy if another process has the directory, with
-/// kUnsupported or kCorrupt if it cannot be trusted; the message says what to do.
+/// kUnsupported or kCorrupt if it cannot be trusted, with kUnavailable if the database cannot be reached; the message
+/// says what to do.
 [[nodiscard]] Result<std::unique_ptr<Itemgate>> Open(const OpenOptions& options);
+
+struct MigrateOptions {
+  std::string database;  // as OpenOptions has it
+  /// Into how many parts to cut the table of items, by digest, when it is created; 0: one table.
+  std::uint32_t partitions = 0;
+  std::chrono::nanoseconds timeout =
+      std::chrono::seconds(60);  // for connecting, and for others who migrate
+};
+
+/// The versions of the tables before and after.
+struct Migrated {
+  int from = 0;  // 0: there were none
+  int to = 0;
+};
+
+/// Creates the tables in a database, or brings them up to date: all or nothing. Several may run at the same time: one
+/// does it, the others find it done. Blocks. Fails with kUnsupported if the tables are those of a newer program, and
+/// with kUnavailable if the database cannot be reached.
+[[nodiscard]] Result<Migrated> Migrate(const MigrateOptions& options);
 
 }  // namespace itemgate

@@ -19,6 +19,7 @@
 
 namespace itemgate {
 
+class ClaimStore;
 class Clock;
 class Executor;
 
@@ -60,6 +61,7 @@ struct ServiceOptions {
   // Performance.
   std::size_t near_cache_keys = 1 << 20;  // remembered keys, at most 60 bytes each; 0: no cache
   std::size_t commit_items_max = 8192;    // gathered into one store insertion
+  std::size_t commits_max = 1;  // large ones at a time; more pay if the store is another process
 };
 
 /// What the service is made of. All must outlive it; `backend` may be null.
@@ -69,8 +71,10 @@ struct ServiceParts {
   const Clock& clock;
   Executor& executor;              // deadlines and the backend's continuations
   Executor& committer;             // runs store insertions that no caller runs itself
-  std::uint64_t seed;              // of the in-process tables' hash
+  std::uint64_t seed;              // of the in-process tables' hash, and of the names of attempts
   std::function<void()> on_saved;  // see OpenOptions; may be empty
+  ClaimStore* claims =
+      nullptr;  // of the same store, if other processes give contents to the backend, too
 };
 
 /// A content that is being saved now.

@@ -38,14 +38,15 @@ struct StoreStatistics {
   std::uint64_t content_bytes = 0;  // of those items, where the store knows; else 0
   std::uint64_t disk_bytes = 0;     // all the store occupies on disk; 0 for a store in memory
   std::uint64_t syncs = 0;          // times data was forced to disk since the store was opened
-  bool accepts_items = true;  // false after an error that only opening the store anew can mend
+  /// False after an error that only opening the store anew can mend, and while a database cannot be reached.
+  bool accepts_items = true;
 };
 
 /// The durable arbiter of what is saved: whoever inserts a content first there has won. Gives the ids.
 ///
-/// Threads: every method may be called from any thread at any time. Failure: errors are values; after an Insert that
-/// failed with kUnknown the store accepts no more insertions until it is opened anew. Cost: all methods may block on
-/// the disk.
+/// Threads: every method may be called from any thread at any time, but not from within an Insert's `done`. Failure:
+/// errors are values; after an Insert that failed with kUnknown a store on this machine's disk accepts no more
+/// insertions until it is opened anew. Cost: all methods may block on the disk or the network.
 class ItemStore {
  public:
   using InsertDone = std::move_only_function<void(Result<void>)>;
@@ -55,7 +56,7 @@ class ItemStore {
   /// Saves those of the batch whose key is absent, gives them the next ids in the order of the batch, and fills in id
   /// and created of every insertion. Equal keys within the batch make one item. Calls `done` exactly once, from any
   /// thread, possibly before returning: with success only when all of the batch is durable; otherwise none of it was
-  /// saved (kStorageFull, kIo, kTooLarge, …) or nobody can know (kUnknown).
+  /// saved (kStorageFull, kIo, kTooLarge, …) or nobody can know (kUnknown). The span itself need not outlive the call.
   virtual void Insert(std::span<Insertion* const> batch, InsertDone done) = 0;
 
   /// For each key the id of its durable item, or nothing.

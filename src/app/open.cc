@@ -1,15 +1,26 @@
+#include <algorithm>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/database_url.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "itemgate/itemgate.h"
 #include "net/thread_executor.h"
 #include "store/embedded/embedded_store.h"
 #include "store/memory/memory_store.h"
+#include "store/postgres/postgres_store.h"
+#include "store/postgres/schema.h"
 
 namespace itemgate {
 namespace {
+
+std::unexpected<Error> NotADatabase() {  // and what it is may have a password in it
+  return Fail(ErrorCode::kInvalidArgument,
+              "the store is not the URL of a database, such as postgres://user@host/name");
+}
+
+constexpr std::size_t kDatabaseCommitsMax = 3;
 
 class LocalItemgate final : public Itemgate {
  public:
@@ -23,24 +34,21 @@ class LocalItemgate final : public Itemgate {
   }
 
   Result<void> Start(const OpenOptions& options) {
-    if (options.directory.empty()) {
-      store_ = NewMemoryStore(clock_, seed_);
-    } else {
-      auto opened = EmbeddedStore::Open(
-          {.files = files_, .clock = clock_, .background = background_},
-          {.directory = options.directory, .must_exist = options.must_exist, .seed = seed_});
-      if (!opened) return std::unexpected(opened.error());
-      embedded_ = opened->get();
-      store_ = std::move(*opened);
-    }
+    if (auto opened = OpenStore(options); !opened) return opened;
+    ServiceOptions service_options = options.service;
+    // One is on its way while the database writes another; a connection stays free for reading.
+    if (claims_ != nullptr)
+      service_options.commits_max = std::clamp<std::size_t>(
+          options.database_options.connections_max - 1, 1, kDatabaseCommitsMax);
     service_ = std::make_unique<ItemIntegrationService>(ServiceParts{.store = *store_,
                                                                      .backend = options.backend,
                                                                      .clock = clock_,
                                                                      .executor = executor_,
                                                                      .committer = committer_,
                                                                      .seed = seed_,
-                                                                     .on_saved = options.on_saved},
-                                                        options.service);
+                                                                     .on_saved = options.on_saved,
+                                                                     .claims = claims_},
+                                                        service_options);
     return {};
   }
 
@@ -48,12 +56,44 @@ class LocalItemgate final : public Itemgate {
   StoreStatistics StoreStatisticsNow() const override { return store_->Statistics(); }
 
   Result<VerifyReport> Verify(std::move_only_function<void(std::uint64_t)> progress) override {
-    if (embedded_ == nullptr)
+    if (!verify_)
       return Fail(ErrorCode::kUnsupported, "a store in memory has nothing on disk to verify");
-    return embedded_->Verify(std::move(progress));
+    return verify_(std::move(progress));
   }
 
  private:
+  using Progress = std::move_only_function<void(std::uint64_t)>;
+
+  Result<void> OpenStore(const OpenOptions& options) {
+    if (!options.database.empty()) {
+      auto opened =
+          PostgresStore::Open(clock_, {.url = options.database,
+                                       .seed = seed_,
+                                       .connections_max = options.database_options.connections_max,
+                                       .timeout = options.database_options.timeout,
+                                       .on_news = options.on_saved});
+      if (!opened) return std::unexpected(opened.error());
+      claims_ = &(*opened)->claims();
+      Adopt(std::move(*opened));
+    } else if (!options.directory.empty()) {
+      auto opened = EmbeddedStore::Open(
+          {.files = files_, .clock = clock_, .background = background_},
+          {.directory = options.directory, .must_exist = options.must_exist, .seed = seed_});
+      if (!opened) return std::unexpected(opened.error());
+      Adopt(std::move(*opened));
+    } else {
+      store_ = NewMemoryStore(clock_, seed_);
+    }
+    return {};
+  }
+
+  /// Takes a store that can be verified.
+  template <typename Store>
+  void Adopt(std::unique_ptr<Store> store) {
+    verify_ = [raw = store.get()](Progress progress) { return raw->Verify(std::move(progress)); };
+    store_ = std::move(store);
+  }
+
   const std::uint64_t seed_;
   PosixFileSystem files_;
   SystemClock clock_;
@@ -61,7 +101,8 @@ class LocalItemgate final : public Itemgate {
   ThreadExecutor committer_{"committer", 1};
   ThreadExecutor background_{"background", 1};
   std::unique_ptr<ItemStore> store_;
-  EmbeddedStore* embedded_ = nullptr;  // store_, if it is embedded
+  ClaimStore* claims_ = nullptr;                          // of store_, if others share it
+  std::function<Result<VerifyReport>(Progress)> verify_;  // of store_, if it can be
   std::unique_ptr<ItemIntegrationService> service_;
 };
 
@@ -70,9 +111,15 @@ class LocalItemgate final : public Itemgate {
 Result<std::unique_ptr<Itemgate>> Open(const OpenOptions& options) {
   if (options.service.content_bytes_max > kContentBytesLimit)
     return Fail(ErrorCode::kInvalidArgument, "the limit of a content's size can be at most 1 GiB");
+  if (!options.database.empty() && !IsPostgresUrl(options.database)) return NotADatabase();
   auto itemgate = std::make_unique<LocalItemgate>(UnpredictableSeed());
   if (auto started = itemgate->Start(options); !started) return std::unexpected(started.error());
   return itemgate;
+}
+
+Result<Migrated> Migrate(const MigrateOptions& options) {
+  if (!IsPostgresUrl(options.database)) return NotADatabase();
+  return MigratePostgres(options);
 }
 
 }  // namespace itemgate

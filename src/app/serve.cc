@@ -108,6 +108,7 @@ class ServeImpl final : public Serve {
       : clock_(parts.clock),
         version_(std::move(parts.version)),
         drain_requested_(std::move(parts.drain_requested)),
+        is_shared_(settings.store != "embedded"),
         settings_(settings),
         log_(parts.log_sink, parts.clock, settings),
         workers_("worker", std::max(kWorkersMin, ProcessorCount())),
@@ -173,7 +174,8 @@ class ServeImpl final : public Serve {
   const Clock& clock_;
   const std::string version_;
   const std::function<void()> drain_requested_;
-  Settings settings_;  // the starting thread's
+  const bool is_shared_;  // the store is a database
+  Settings settings_;     // the starting thread's
   Logging log_;
 
   ThreadExecutor workers_;
@@ -201,13 +203,18 @@ Result<void> ServeImpl::OpenStore() {
             .delay_min = delay->min, .delay_max = delay->max, .seed = UnpredictableSeed()});
   }
   OpenOptions options{.directory = settings_.data, .backend = backend_.get()};
+  if (is_shared_) options.database = settings_.store;
+  options.database_options = {.connections_max = settings_.postgres_connections,
+                              .timeout = settings_.postgres_timeout};
   options.on_saved = [this] { feeds_.OnSaved(); };
   options.service.content_bytes_max = settings_.limits_body_bytes.value;
   options.service.in_flight_max = settings_.limits_in_flight;
   options.service.in_flight_bytes_max = settings_.limits_in_flight_bytes.value;
   options.service.near_cache_keys = settings_.near_cache_keys;
   auto opened = Open(options);
-  if (!opened) return Fail(opened.error().code, opened.error().message + " (--data)");
+  if (!opened)
+    return Fail(opened.error().code,
+                opened.error().message + (is_shared_ ? " (--store)" : " (--data)"));
   itemgate_ = std::move(*opened);
   return {};
 }
@@ -279,7 +286,9 @@ std::optional<std::string> ServeImpl::WhyNotReady() const {
   if (draining_.load(std::memory_order_relaxed)) return "the server is draining";
   const StoreStatistics store = itemgate_->StoreStatisticsNow();
   if (!store.accepts_items)
-    return "the store accepts no items after an error of the disk; mend it, then restart";
+    return !is_shared_
+               ? "the store accepts no items after an error of the disk; mend it, then restart"
+               : "the database cannot be reached, or had a failover that needs a restart";
   return std::nullopt;
 }
 

@@ -35,6 +35,7 @@ struct BenchSettings {
   std::optional<double> seconds;  // 2, or with a server as LoadSettings says
   std::size_t items = 0;          // of the stream; 0: enough for the time
   std::string directory;
+  std::string database;
   std::string json_file;
   std::string plot_file;
   bool line = false;
@@ -69,6 +70,7 @@ BenchRunOptions RunOptionsOf(const BenchSettings& settings, const std::string& d
   const auto enough = static_cast<std::size_t>(
       std::clamp(seconds * kStreamItemsPerSecond, 100'000.0, double{kStreamItemsMax}));
   return {.directory = directory,
+          .database = settings.database,
           .time_max = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)),
           .stream_items = settings.items > 0 ? settings.items : enough};
 }
@@ -206,6 +208,10 @@ void AddOutputOptions(CLI::App& command, BenchSettings& settings) {
       .add_option("-d,--data", settings.directory,
                   "Where to make the stores, which are removed again; $TMPDIR or /tmp if not given")
       ->type_name("DIR");
+  command
+      .add_option("--store", settings.database,
+                  "A database instead, prepared by `itemgate migrate` and empty; for one case")
+      ->type_name("URL");
   command
       .add_option("--json-file", settings.json_file, "Write the figures as JSON to a file as well")
       ->type_name("FILE");

@@ -109,7 +109,8 @@ Result<CaseResult> BenchRun::Measure(const BenchCase& bench_case, std::stop_toke
   const auto& stream = StreamOf(bench_case.workload);
   const bool durable = IsDurable(bench_case.workload);
   const Removal store_directory{options_.directory + "/store"};
-  auto opened = Open({.directory = durable ? store_directory.directory : ""});
+  auto opened = Open({.directory = durable ? store_directory.directory : "",
+                      .database = durable ? options_.database : ""});
   if (!opened) return std::unexpected(opened.error());
   ItemIntegrationService& service = (*opened)->service();
   const StoreStatistics before = (*opened)->StoreStatisticsNow();
@@ -127,6 +128,7 @@ Result<CaseResult> BenchRun::Measure(const BenchCase& bench_case, std::stop_toke
 
   const std::uint64_t heap_after = HeapBytesInUse();
   const StoreStatistics after = (*opened)->StoreStatisticsNow();
+  const bool is_shared = durable && !options_.database.empty();
   opened->reset();  // what is on disk counts once the store has put it in order
   const std::uint64_t distinct = CountDistinct(std::span(stream).first(done.items));
   return CaseResult{.workload = bench_case.workload,
@@ -139,9 +141,10 @@ Result<CaseResult> BenchRun::Measure(const BenchCase& bench_case, std::stop_toke
                     .latency_p50 = done.latency.Quantile(0.5),
                     .latency_p99 = done.latency.Quantile(0.99),
                     .syncs = after.syncs - before.syncs,
-                    .bytes = durable ? DirectoryBytes(store_directory.directory)
-                                     : GrowthOf(heap_before, heap_after),
-                    .problem = FindProblem(done, distinct, after.items)};
+                    .bytes = is_shared ? after.disk_bytes
+                             : durable ? DirectoryBytes(store_directory.directory)
+                                       : GrowthOf(heap_before, heap_after),
+                    .problem = FindProblem(done, distinct, after.items - before.items)};
 }
 
 const std::vector<std::uint32_t>& BenchRun::StreamOf(Workload workload) {

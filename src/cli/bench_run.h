@@ -23,6 +23,7 @@ struct BenchCase {
 
 struct BenchRunOptions {
   std::string directory;  // where the stores are made and removed again
+  std::string database;   // for all durable cases instead, if not empty; they must not meet there
   Duration time_max = std::chrono::seconds(2);
   std::size_t stream_items = 4'000'000;
 };

@@ -39,15 +39,35 @@ void AddDataOption(CLI::App& command, Context& context) {
       ->type_name("DIR");
 }
 
+void AddDatabaseOption(CLI::App& command, Context& context) {
+  command
+      .add_option("--store", context.options().store,
+                  "A database that servers share, such as postgres://user@host/name; "
+                  "$ITEMGATE_STORE if not given")
+      ->type_name("URL");
+}
+
 void AddStoreOptions(CLI::App& command, Context& context) {
   AddDataOption(command, context);
+  AddDatabaseOption(command, context);
   CLI::Option* data = command.get_option("--data");
-  // A directory that was named goes before a server that the environment names.
-  data->each([&context](const std::string&) { context.options().server.clear(); });
+  CLI::Option* store = command.get_option("--store");
+  // What was named goes before what the environment names.
+  data->each([&context](const std::string&) {
+    context.options().server.clear();
+    context.options().store.clear();
+    ++context.options().places_named;
+  });
+  // Not by "excludes": an option that excludes two is shown in the help now this way, now that.
+  store->each([&context](const std::string&) {
+    context.options().server.clear();
+    ++context.options().places_named;
+  });
   command
       .add_option("--server", context.options().server,
                   "A server instead, such as http://127.0.0.1:8080; $ITEMGATE_SERVER if not given")
       ->type_name("URL")
+      ->each([&context](const std::string&) { ++context.options().places_named; })
       ->excludes(data);
 }
 

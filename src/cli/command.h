@@ -27,7 +27,8 @@ CLI::App& AddCommand(CLI::App& root, Context& context, const CommandText& text,
 
 /// The shared options, for the commands that have a use for them.
 void AddDataOption(CLI::App& command, Context& context);
-/// --data and --server: where the items are.
+void AddDatabaseOption(CLI::App& command, Context& context);
+/// --data, --store and --server: where the items are.
 void AddStoreOptions(CLI::App& command, Context& context);
 void AddScopeOptions(CLI::App& command, Context& context);
 void AddItemLimitOption(CLI::App& command, Context& context);
@@ -49,6 +50,7 @@ void AddBenchCommand(CLI::App& root, Context& context);
 void AddDoctorCommand(CLI::App& root, Context& context);
 void AddRedisAclCommand(CLI::App& root, Context& context);
 void AddLockCommand(CLI::App& root, Context& context);
+void AddMigrateCommand(CLI::App& root, Context& context);
 void AddServeCommand(CLI::App& root, Context& context);
 void AddConfigCommand(CLI::App& root, Context& context);
 void AddVersionCommand(CLI::App& root, Context& context);

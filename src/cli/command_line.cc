@@ -149,9 +149,9 @@ void BuildCommandLine(CLI::App& root, Context& context) {
   root.allow_extras();
   for (const auto add :
        {AddSaveCommand, AddImportCommand, AddFindCommand, AddGetCommand, AddListCommand,
-        AddExportCommand, AddStatsCommand, AddVerifyCommand, AddServeCommand, AddConfigCommand,
-        AddLockCommand, AddDoctorCommand, AddRedisAclCommand, AddDemoCommand, AddBenchCommand,
-        AddVersionCommand, AddCompletionCommand})
+        AddExportCommand, AddStatsCommand, AddVerifyCommand, AddServeCommand, AddMigrateCommand,
+        AddConfigCommand, AddLockCommand, AddDoctorCommand, AddRedisAclCommand, AddDemoCommand,
+        AddBenchCommand, AddVersionCommand, AddCompletionCommand})
     add(root, context);
   for (CLI::App* command : root.get_subcommands(nullptr)) command->allow_extras();
   KeepTextsWhole(root);

@@ -206,12 +206,20 @@ TEST_F(ProgramTest, HelpsWithEveryCommand) {
   }
 }
 
+TEST_F(ProgramTest, ItemsAreInOnePlaceOnly) {
+  const Ended two =
+      Run({"list", "--store", "postgres://127.0.0.1/x", "--server", "http://127.0.0.1:1"});
+  EXPECT_EQ(two.status, 2) << two.err;
+  EXPECT_EQ(RunOnData({"list", "--store", "postgres://127.0.0.1/x"}).status, 2);
+  EXPECT_EQ(Run({"list", "--store", "elsewhere"}).status, 2);
+}
+
 TEST_F(ProgramTest, CompletesEveryOptionInEveryShell) {
   Context context(clock_, {"itemgate"});
   CLI::App root;
   BuildCommandLine(root, context);
   const auto commands = CompletionOf(root);
-  EXPECT_EQ(commands.size(), 17u);
+  EXPECT_EQ(commands.size(), 18u);
   const std::string bash = Run({"completion", "bash"}).out;
   const std::string zsh = Run({"completion", "zsh"}).out;
   const std::string fish = Run({"completion", "fish"}).out;

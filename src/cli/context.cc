@@ -25,6 +25,7 @@ Context::Context(const Clock& clock, std::vector<std::string> arguments,
       out_(descriptors.out, "standard output"),
       err_(descriptors.err, "standard error") {
   options_.data = FromEnvironment("ITEMGATE_DATA", "./itemgate-data");
+  options_.store = FromEnvironment("ITEMGATE_STORE", "");
   options_.server = FromEnvironment("ITEMGATE_SERVER", "");
   options_.scope = Scope::kDefaultName;
   for (const std::string& argument : arguments_) {
@@ -49,9 +50,13 @@ Result<Scope> Context::ChosenScope() const {
 }
 
 Result<std::unique_ptr<Items>> Context::OpenStore(StoreMode mode) {
+  if (options_.places_named > 1)
+    return Fail(ErrorCode::kInvalidArgument,
+                "--data, --store and --server name three places; choose one");
   if (!options_.server.empty()) return ConnectItems(options_.server, options_.item_bytes_max);
   OpenOptions open;
   open.directory = options_.data;
+  if (options_.store != "embedded") open.database = options_.store;
   open.must_exist = mode == StoreMode::kMustExist;
   open.service.content_bytes_max = options_.item_bytes_max;
   return OpenItems(open);

@@ -15,8 +15,10 @@ namespace itemgate::cli {
 
 /// What the options that commands share were set to.
 struct CommonOptions {
-  std::string data;    // the directory of the store
-  std::string server;  // the URL of a server; empty: the store is in the directory
+  std::string data;      // the directory of the store
+  std::string store;     // the URL of a database; empty: the store is in the directory
+  int places_named = 0;  // by --data, --store and --server
+  std::string server;    // the URL of a server; empty: the store is in the directory
   std::string scope;
   std::string key = "bytes";  // "bytes" or "json"
   bool json = false;          // machine-readable output

@@ -56,8 +56,8 @@ RedLockOptions OptionsOf(const LockSettings& settings, const LockTimes& times) {
 
 /// The lock, or nothing if that was interrupted.
 std::optional<Result<RedLock>> Acquire(RedLockFactory& factory, GuardedCommand& guard,
-                                       const LockSettings& settings, RedLockOptions options) {
-  std::stop_source interrupted;
+                                       const std::string& name, RedLockOptions options,
+                                       std::stop_source& interrupted) {
   options.cancellation = interrupted.get_token();
   std::optional<Result<RedLock>> answer;
   std::atomic<bool> is_answered = false;  // release/acquire: publishes `answer`
@@ -67,11 +67,11 @@ std::optional<Result<RedLock>> Acquire(RedLockFactory& factory, GuardedCommand& 
     GuardedCommand::Poke();
   };
   if (options.wait == milliseconds(0))
-    factory.TryLockAsync(settings.words.front(), options, done);
+    factory.TryLockAsync(name, options, done);
   else
-    factory.CreateLockAsync(settings.words.front(), options, done);
+    factory.CreateLockAsync(name, options, done);
   guard.WaitFor([&] { return is_answered.load(std::memory_order_acquire); }, interrupted);
-  if (!*answer && (*answer).error().code == ErrorCode::kCancelled) return std::nullopt;
+  if (interrupted.stop_requested()) return std::nullopt;
   return answer;
 }
 
@@ -98,7 +98,15 @@ ExitStatus RunLock(Context& context, const LockSettings& settings) {
                                                .client_name = "itemgate-lock",
                                                .connect_wait = std::chrono::seconds(1)});
   if (!factory) return context.Report(factory.error());
-  auto acquired = Acquire(**factory, guard, settings, OptionsOf(settings, *times));
+  const RedLockOptions options = OptionsOf(settings, *times);
+  // Waits for somebody else, but not for servers that are not there.
+  std::stop_source interrupted;
+  auto acquired =
+      Acquire(**factory, guard, settings.words.front(), {.expiry = options.expiry}, interrupted);
+  const bool is_taken =
+      acquired && *acquired && (*acquired)->status() == RedLockStatus::kConflicted;
+  if (is_taken && options.wait > milliseconds(0))
+    acquired = Acquire(**factory, guard, settings.words.front(), options, interrupted);
   if (!acquired) return ExitStatus::kInterrupted;
   if (!*acquired) return context.Report(acquired->error());
   RedLock& lock = **acquired;

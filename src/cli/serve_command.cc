@@ -12,6 +12,7 @@
 
 #include "app/serve.h"
 #include "app/service_manager.h"
+#include "base/database_url.h"
 #include "base/json_writer.h"
 #include "cli/command.h"
 #include "cli/setting_options.h"
@@ -56,14 +57,19 @@ Result<void> WriteAddresses(const std::string& path, const Serve& serve) {
                           written.error().message));
 }
 
+/// Where the items are, for people.
+std::string PlaceOf(const config::Settings& settings) {
+  return settings.store == "embedded" ? settings.data : WithoutPassword(settings.store);
+}
+
 void PrintGreeting(Context& context, const config::Settings& settings, const Serve& serve) {
   if (context.options().json) {
     context.out().PrintLine(AddressesJson(serve));
     return context.out().Flush();
   }
   const std::string first = "http://" + serve.addresses().front();
-  std::string text = fmt::format("Itemgate {} serves {} ({} items) at", Version(), settings.data,
-                                 serve.store_statistics().items);
+  std::string text = fmt::format("Itemgate {} serves {} ({} items) at", Version(),
+                                 PlaceOf(settings), serve.store_statistics().items);
   for (const std::string& address : serve.addresses()) text += " http://" + address;
   text += "\n";
   for (const std::string& address : serve.management_addresses())
@@ -135,7 +141,7 @@ ExitStatus RunServe(Context& context, const ServeFlags& flags) {
   PrintGreeting(context, loaded->settings, **serve);
   (*serve)->log().Write(LogLevel::kInfo, "serving",
                         {{"address", (*serve)->addresses().front()},
-                         {"data", loaded->settings.data},
+                         {"data", PlaceOf(loaded->settings)},
                          {"version", Version()}});
   NotifyServiceManager("READY=1");
   const Signal end = ServeUntilEnd(flags, **serve, signals, loaded->settings);
@@ -169,6 +175,8 @@ void AddServeCommand(CLI::App& root, Context& context) {
        .examples =
            "  itemgate serve\n"
            "  itemgate serve --listen 0.0.0.0:8080 --data /var/lib/itemgate\n"
+           "  itemgate serve --store postgres://itemgate@db/items     one of many; `itemgate "
+           "migrate` first\n"
            "  itemgate serve --config itemgate.toml       `itemgate config example` prints one\n"
            "  itemgate serve --backend.simulated-delay 2s..40s   to see how slow saves behave\n"},
       [&context, flags] { return RunServe(context, *flags); });

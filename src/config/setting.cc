@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/database_url.h"
 #include "net/tcp.h"
 
 namespace itemgate::config {
@@ -178,7 +179,7 @@ std::vector<std::string> Setting::Texts(const Settings& settings) const {
 std::string Setting::Text(const Settings& settings) const {
   std::string joined;
   for (const std::string& text : Texts(settings)) joined += (joined.empty() ? "" : ",") + text;
-  return joined;
+  return WithoutPassword(joined);
 }
 
 std::string Setting::TypeName() const {

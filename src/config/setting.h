@@ -39,7 +39,7 @@ struct Setting {
 
   /// The value as one writes it: each address of a list, else one text.
   [[nodiscard]] std::vector<std::string> Texts(const Settings& settings) const;
-  /// The same in one line; addresses are separated by commas.
+  /// The same in one line, for people: addresses are separated by commas, and a URL is without its password.
   [[nodiscard]] std::string Text(const Settings& settings) const;
 
   [[nodiscard]] bool is_list() const {

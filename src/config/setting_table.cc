@@ -27,6 +27,10 @@ constexpr std::array kTable{
     Setting{.key = "data",
             .member = &Settings::data,
             .help = "The data directory; created if it is not there"},
+    Setting{.key = "store",
+            .member = &Settings::store,
+            .help = "embedded: items are in the data directory; or the URL of a database that many "
+                    "servers share, such as postgres://user@host/name"},
     Setting{.key = "threads",
             .member = &Settings::threads,
             .help = "Event loops that serve connections; 0: one for each processor",
@@ -144,6 +148,18 @@ constexpr std::array kTable{
             .member = &Settings::idempotency_entries,
             .help = "Idempotency-Keys remembered; the oldest are forgotten",
             .max = kMany},
+
+    Setting{.key = "postgres.connections",
+            .member = &Settings::postgres_connections,
+            .help = "Connections of this server to the database",
+            .min = 1,
+            .max = 1000},
+    Setting{.key = "postgres.timeout",
+            .member = &Settings::postgres_timeout,
+            .help = "How long the database may take to answer, or to come back, before a request "
+                    "is refused",
+            .min = 100 * kMillisecond,
+            .max = kHour},
 
     Setting{.key = "near_cache.keys",
             .member = &Settings::near_cache_keys,

@@ -25,6 +25,7 @@ struct ByteSize {
 struct Settings {
   Addresses listen{"127.0.0.1:8080"};
   std::string data = "./itemgate-data";
+  std::string store = "embedded";
   std::uint64_t threads = 0;
   Addresses management_listen{"127.0.0.1:8081"};
 
@@ -52,6 +53,9 @@ struct Settings {
 
   Duration idempotency_window = std::chrono::hours(24);
   std::uint64_t idempotency_entries = 100'000;
+
+  std::uint64_t postgres_connections = 4;
+  Duration postgres_timeout = std::chrono::seconds(10);
 
   std::uint64_t near_cache_keys = 1 << 20;
 

@@ -34,7 +34,7 @@ class LoneRequest final : public CommitRequest {
 
 GroupCommit::~GroupCommit() {
   const MutexLock lock(mutex_);
-  while (turn_running_ || posting_count_ > 0) idle_.Wait(mutex_);
+  while (turns_running_ > 0 || posting_count_ > 0) idle_.Wait(mutex_);
 }
 
 GroupCommit::Enqueued GroupCommit::Enqueue(CommitRequest& request) {
@@ -44,7 +44,15 @@ GroupCommit::Enqueued GroupCommit::Enqueue(CommitRequest& request) {
   request.next_ = nullptr;
   (last_ != nullptr ? last_->next_ : first_) = &request;
   last_ = &request;
-  return {.bell = bell, .run_turn = !std::exchange(turn_running_, true)};
+  waiting_items_ += request.insertions.size();
+  const bool run_turn = IsTurnDue(turns_running_);
+  if (run_turn) ++turns_running_;
+  return {.bell = bell, .run_turn = run_turn};
+}
+
+bool GroupCommit::IsTurnDue(std::size_t others) const {
+  if (first_ == nullptr || others >= limits_.turns_max) return false;
+  return others == 0 || waiting_items_ >= kOverlapItems;
 }
 
 void GroupCommit::Submit(CommitRequest& request) {
@@ -73,28 +81,33 @@ Bell& GroupCommit::SubmitOrRun(CommitRequest& request) {
 }
 
 void GroupCommit::RunTurn() {
-  CommitRequest* const first = TakeGroup();
-  store_.Insert(group_, [this, first](const Result<void>& result) { FinishTurn(first, result); });
+  const Group group = TakeGroup();
+  if (group.first == nullptr) return FinishTurn(nullptr, {});
+  CommitRequest* const first = group.first;
+  store_.Insert(group.insertions,
+                [this, first](const Result<void>& result) { FinishTurn(first, result); });
 }
 
-CommitRequest* GroupCommit::TakeGroup() {
+GroupCommit::Group GroupCommit::TakeGroup() {
   const MutexLock lock(mutex_);
+  Group group{.first = first_};
+  if (first_ == nullptr) return group;
   ++turn_count_;
-  group_.clear();
-  CommitRequest* const first = first_;
   std::size_t bytes = 0;
   for (CommitRequest* last = nullptr; first_ != nullptr; first_ = first_->next_) {
     bytes += ContentBytes(*first_);
-    const std::size_t items = group_.size() + first_->insertions.size();
+    const std::size_t items = group.insertions.size() + first_->insertions.size();
     if (last != nullptr && (items > limits_.items_max || bytes > limits_.bytes_max)) {
       last->next_ = nullptr;
       break;
     }
-    group_.insert(group_.end(), first_->insertions.begin(), first_->insertions.end());
+    group.insertions.insert(group.insertions.end(), first_->insertions.begin(),
+                            first_->insertions.end());
     last = first_;
   }
   if (first_ == nullptr) last_ = nullptr;
-  return first;
+  waiting_items_ -= group.insertions.size();
+  return group;
 }
 
 void GroupCommit::FinishTurn(CommitRequest* first, const Result<void>& result) {
@@ -109,9 +122,8 @@ void GroupCommit::FinishTurn(CommitRequest* first, const Result<void>& result) {
   }
   {
     const MutexLock lock(mutex_);
-    turn_running_ = first_ != nullptr;
-    if (!turn_running_) {
-      idle_.NotifyAll();
+    if (!IsTurnDue(turns_running_ - 1)) {
+      if (--turns_running_ == 0) idle_.NotifyAll();
       return;
     }
   }

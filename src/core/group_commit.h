@@ -30,17 +30,21 @@ class CommitRequest {
   Bell* bell_ = nullptr;  // rung after Committed
 };
 
-/// Gathers the insertions of concurrent callers, and hands them to the store one group at a time: while one group is on
-/// its way to the disk, the next gathers. (Group commit: DeWitt et al., SIGMOD 1984.)
+/// Gathers the insertions of concurrent callers, and hands them to the store one group at a time, or a few: while one
+/// is on its way to the disk, the next gathers. (Group commit: DeWitt et al., SIGMOD 1984.)
 ///
-/// A turn (one group, one store insertion) is run by the thread of a blocking caller that finds none running, so that a
+/// A turn (one group, one store insertion) is run by the thread of a blocking caller that finds room for one, so that a
 /// lone caller needs no other thread; while there is more to do, the committer goes on.
 class GroupCommit {
  public:
   struct Limits {
     std::size_t items_max;            // of a group; a larger request makes a group of its own
     std::size_t bytes_max = 8 << 20;  // of a group's contents, likewise
+    /// Groups on their way at once. Another one than the first starts only when kOverlapItems wait, for small groups
+    /// are better gathered.
+    std::size_t turns_max = 1;
   };
+  static constexpr std::size_t kOverlapItems = 1500;
 
   /// Store and committer must outlive it.
   GroupCommit(ItemStore& store, Executor& committer, Limits limits)
@@ -63,15 +67,21 @@ class GroupCommit {
  private:
   struct Enqueued {
     Bell& bell;
-    bool run_turn;  // none is running: the caller must see to it
+    bool run_turn;  // the caller must see to it
   };
 
   [[nodiscard]] Enqueued Enqueue(CommitRequest& request) EXCLUDES(mutex_);
   void RunTurn() EXCLUDES(mutex_);
   void PostTurn() EXCLUDES(mutex_);
-  /// Takes the oldest requests, as many as make a group, into group_; the first of them.
-  [[nodiscard]] CommitRequest* TakeGroup() EXCLUDES(mutex_);
+  struct Group {
+    CommitRequest* first = nullptr;
+    std::vector<Insertion*> insertions;
+  };
+  /// Takes the oldest requests, as many as make a group; none, if another turn was quicker.
+  [[nodiscard]] Group TakeGroup() EXCLUDES(mutex_);
   void FinishTurn(CommitRequest* first, const Result<void>& result) EXCLUDES(mutex_);
+  /// Whether one more turn would pay.
+  [[nodiscard]] bool IsTurnDue(std::size_t others) const REQUIRES(mutex_);
 
   ItemStore& store_;
   Executor& committer_;
@@ -79,13 +89,13 @@ class GroupCommit {
   // Those who come during one turn wait for one bell, those who come during the next for the other, so that hardly
   // anybody is woken who is not done.
   std::array<Bell, 2> bells_;
-  std::vector<Insertion*> group_;  // of the turn that is running
 
   mutable Mutex mutex_;
   ConditionVariable idle_;  // no turn is running, and nobody is posting one
   CommitRequest* first_ GUARDED_BY(mutex_) = nullptr;  // the queue
   CommitRequest* last_ GUARDED_BY(mutex_) = nullptr;
-  bool turn_running_ GUARDED_BY(mutex_) = false;
+  std::size_t waiting_items_ GUARDED_BY(mutex_) = 0;  // of the queue
+  std::size_t turns_running_ GUARDED_BY(mutex_) = 0;
   int posting_count_ GUARDED_BY(mutex_) =
       0;  // a posted turn may end before its poster has returned
   std::uint64_t turn_count_ GUARDED_BY(mutex_) = 0;

@@ -57,6 +57,32 @@ TEST_F(GroupCommitTest, ACallerThatDoesNotBlockLeavesTheTurnToTheCommitter) {
   EXPECT_TRUE(request.result.value());
 }
 
+TEST_F(GroupCommitTest, AnotherTurnStartsBesideTheFirstOnlyForMany) {
+  GroupCommit two(store_, committer_, {.items_max = 8192, .turns_max = 2});
+  store_.Hold();
+  Request first({"first"}), few({"few"}), third({"third"});
+  std::vector<std::string> contents;
+  for (std::size_t i = 0; i < GroupCommit::kOverlapItems; ++i)
+    contents.push_back("of many " + std::to_string(i));
+  Request many(contents);
+  two.Submit(first);
+  committer_.RunUntilIdle();
+  two.Submit(few);
+  committer_.RunUntilIdle();
+  EXPECT_EQ(store_.waiting_count(), 1U);
+  two.Submit(many);
+  committer_.RunUntilIdle();
+  EXPECT_EQ(store_.waiting_count(), 2U);
+  two.Submit(third);  // there is no room for a third turn
+  committer_.RunUntilIdle();
+  EXPECT_THAT(store_.batch_sizes(), ElementsAre(1, 1 + GroupCommit::kOverlapItems));
+  for (int turn = 0; turn < 3; ++turn) {
+    store_.Release();
+    committer_.RunUntilIdle();
+  }
+  for (const Request* request : {&first, &few, &many, &third}) EXPECT_TRUE(request->result.value());
+}
+
 TEST_F(GroupCommitTest, GathersWhoeverComesDuringATurnIntoTheNext) {
   store_.Hold();
   Request first({"a"});

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/coroutine.h"
+#include "core/claimed_saves.h"
 #include "core/group_commit.h"
 #include "core/save_call.h"
 #include "index/in_flight_table.h"
@@ -31,7 +32,16 @@ class ItemIntegrationService::Impl final : public SaveCall::Host {
         options_(options),
         near_cache_(options.near_cache_keys, parts.seed),
         in_flight_table_(parts.seed),
-        group_commit_(parts.store, parts.committer, {.items_max = options.commit_items_max}) {}
+        group_commit_(parts.store, parts.committer,
+                      {.items_max = options.commit_items_max, .turns_max = options.commits_max}) {
+    if (parts.backend != nullptr && parts.claims != nullptr) {
+      claimed_saves_.emplace(ClaimedSaves::Parts{.claims = *parts.claims,
+                                                 .backend = *parts.backend,
+                                                 .executor = parts.executor,
+                                                 .clock = parts.clock},
+                             ClaimedSaves::Options{.seed = parts.seed});
+    }
+  }
 
   ~Impl() override {
     closing_.store(true);
@@ -84,6 +94,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host {
   InFlightTable in_flight_table_;
   DetachedCalls detached_calls_;
   GroupCommit group_commit_;
+  std::optional<ClaimedSaves> claimed_saves_;
   const std::shared_ptr<std::binary_semaphore> drained_ =
       std::make_shared<std::binary_semaphore>(0);  // shared with the call that ends last
 
@@ -365,6 +376,11 @@ void ItemIntegrationService::Impl::SaveAgain(Saving& saving) {
 /// Sees to it that the backend has the item, and only then saves it here. Whoever died between the two left an item in
 /// the backend and none here: that is why the backend is asked before it is given anything.
 Detached ItemIntegrationService::Impl::SaveThroughBackend(Saving& saving) {
+  if (claimed_saves_) {
+    claimed_saves_->Save(saving.insertion,
+                         [this, &saving](const Result<void>& saved) { Settle(saving, saved); });
+    co_return;
+  }
   ItemBackend& backend = *parts_.backend;
   const ContentKey& key = saving.key;
   const std::string_view content = saving.insertion.content;

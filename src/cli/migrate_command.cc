@@ -1,0 +1,61 @@
+#include <cstdint>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/database_url.h"
+#include "base/json_writer.h"
+#include "cli/command.h"
+
+namespace itemgate::cli {
+namespace {
+
+struct MigrateSettings {
+  std::uint32_t partitions = 0;
+};
+
+ExitStatus RunMigrate(Context& context, const MigrateSettings& settings) {
+  const std::string& store = context.options().store;
+  const auto migrated = Migrate({.database = store, .partitions = settings.partitions});
+  if (!migrated) return context.ReportOpening(migrated.error());
+  if (context.options().json) {
+    JsonWriter json;
+    json.BeginObject()
+        .Field("from", std::int64_t{migrated->from})
+        .Field("to", std::int64_t{migrated->to});
+    context.out().PrintLine(json.EndObject().Take());
+  } else if (migrated->from == migrated->to) {
+    context.out().PrintLine(fmt::format("{} is up to date (version {} of the tables)",
+                                        WithoutPassword(store), migrated->to));
+  } else {
+    context.out().PrintLine(fmt::format("{}: tables brought from version {} to {}",
+                                        WithoutPassword(store), migrated->from, migrated->to));
+  }
+  return ExitStatus::kOk;
+}
+
+}  // namespace
+
+void AddMigrateCommand(CLI::App& root, Context& context) {
+  // Shared by the parser, which fills it, and the command, which reads it.
+  const auto settings = std::make_shared<MigrateSettings>();
+  CLI::App& command = AddCommand(
+      root, context,
+      {.name = "migrate",
+       .summary = "Prepare a database, or bring its tables up to date",
+       .details = "All or nothing; may run while others do. Needs a user that may create a schema; "
+                  "servers need less.\n"
+                  "Refuses tables of a newer program. docs/postgres.md says more.\n",
+       .examples = "  itemgate migrate --store postgres://itemgate@db/items\n"
+                   "  itemgate migrate --partitions 16     with $ITEMGATE_STORE\n"},
+      [&context, settings] { return RunMigrate(context, *settings); });
+  AddDatabaseOption(command, context);
+  command
+      .add_option("--partitions", settings->partitions,
+                  "Cut the table of items into so many parts when it is created; one table if not "
+                  "given")
+      ->type_name("COUNT");
+}
+
+}  // namespace itemgate::cli

@@ -1,0 +1,138 @@
+#include "core/claimed_saves.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace itemgate {
+namespace {
+
+using Kind = ClaimState::Kind;
+
+auto Asked(auto call) { return Reply<Result<ClaimState>>(std::move(call)); }
+
+auto Paused(Executor& executor, Duration time) {
+  return Reply<bool>([&executor, time](auto done) {
+    executor.PostAfter(time, [done = std::move(done)]() mutable { done(true); });
+  });
+}
+
+void Fill(Insertion& insertion, const ClaimState& saved) {
+  insertion.id = saved.id;
+  insertion.created = saved.created;
+}
+
+constexpr std::string_view kParkedText =
+    "the backend was perhaps given this content by a server that is gone, and does not have it "
+    "now; it is parked until the backend has it, or an operator resolves it";
+
+}  // namespace
+
+Detached ClaimedSaves::Acquire(Insertion& insertion, Done done) {
+  const std::int64_t attempt = NewAttempt();
+  const ContentKey& key = insertion.key;
+  ClaimHolder seen;
+  Instant seen_since{};
+  Duration pause = options_.poll_min;
+  bool in_doubt = false;
+  while (true) {
+    Result<ClaimState> state =
+        co_await Asked([&](auto told) { parts_.claims.Claim(key, attempt, std::move(told)); });
+    if (!state) {
+      in_doubt = in_doubt || state.error().code == ErrorCode::kUnknown;
+      // A claim that may be there must be found, or ours would hold it for as long as this server lives.
+      if (!in_doubt) co_return done(std::unexpected(state.error()));
+      (void)co_await Paused(parts_.executor, pause);
+      continue;
+    }
+    const Instant now = parts_.clock.Now();
+    if (state->holder != seen) {
+      seen = state->holder;
+      seen_since = now;
+    }
+    const bool looks_dead = state->kind == Kind::kHeld && now - seen_since >= options_.lease;
+    if (state->kind == Kind::kParked || looks_dead) {
+      state = co_await Asked(
+          [&](auto told) { parts_.claims.TakeOver(key, seen, attempt, std::move(told)); });
+      if (!state) {
+        in_doubt = true;
+        continue;
+      }
+    }
+    if (state->kind == Kind::kSaved) {
+      Fill(insertion, *state);
+      co_return done({});
+    }
+    if (state->holder.attempt == attempt) {
+      Call(insertion, state->holder, std::move(done));
+      co_return;
+    }
+    (void)co_await Paused(parts_.executor, pause);
+    pause = std::min(2 * pause, options_.poll_max);
+  }
+}
+
+Detached ClaimedSaves::Insist(Ask ask, std::move_only_function<void(ClaimState)> told) {
+  Result<ClaimState> state = co_await Asked([&](auto done) { ask(std::move(done)); });
+  while (!state) {
+    (void)co_await Paused(parts_.executor, options_.poll_max);
+    state = co_await Asked([&](auto done) { ask(std::move(done)); });
+  }
+  told(*state);
+}
+
+auto ClaimedSaves::Insisted(Ask ask) {
+  return Reply<ClaimState>(
+      [this, ask = std::move(ask)](auto told) mutable { Insist(std::move(ask), std::move(told)); });
+}
+
+/// Goes on with a claim that is ours.
+Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, Done done) {
+  const ContentKey& key = insertion.key;
+  const bool may_send = MaySend(mine);
+  const Result<std::uint64_t> there = co_await Reply<Result<std::uint64_t>>([&](auto told) {
+    parts_.backend.FindItemsWithContent(key, insertion.content, std::move(told));
+  });
+  Result<void> sent;
+  bool is_there = there && *there > 0;
+  if (!there) {
+    sent = Fail(may_send ? ErrorCode::kFailed : ErrorCode::kUnknown, there.error().message);
+  } else if (!is_there && !may_send) {
+    sent = Fail(ErrorCode::kUnknown, std::string(kParkedText));
+  } else if (!is_there) {
+    sent = co_await Reply<Result<void>>(
+        [&](auto told) { parts_.backend.SaveItem(key, insertion.content, std::move(told)); });
+    is_there = sent.has_value();
+  }
+
+  if (!is_there && sent.error().code == ErrorCode::kFailed) {
+    (void)co_await Insisted([&](auto told) { parts_.claims.Release(key, mine, std::move(told)); });
+    co_return done(std::unexpected(sent.error()));
+  }
+  if (!is_there) {
+    (void)co_await Insisted([&](auto told) { parts_.claims.Park(key, mine, std::move(told)); });
+    co_return done(Fail(ErrorCode::kUnknown, sent.error().message));
+  }
+  const ClaimState state = co_await Insisted([&](auto told) {
+    parts_.claims.Confirm(key, mine, insertion.content, insertion.media_type, std::move(told));
+  });
+  if (state.kind != Kind::kSaved) {  // taken over meanwhile: its holder finds it in the backend
+    Acquire(insertion, std::move(done));
+    co_return;
+  }
+  Fill(insertion, state);
+  done({});
+}
+
+bool ClaimedSaves::MaySend(const ClaimHolder& mine) const {
+  if (mine.fence.epoch > 1) return false;
+  // After a failover a claim may be missing that was there before.
+  return mine.fence.generation == 1 || parts_.clock.Now() - start_ >= options_.horizon;
+}
+
+std::int64_t ClaimedSaves::NewAttempt() {
+  const MutexLock lock(mutex_);
+  return static_cast<std::int64_t>(random_.Next() >> 2) + 1;
+}
+
+}  // namespace itemgate

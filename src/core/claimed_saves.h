@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "base/clock.h"
+#include "base/coroutine.h"
+#include "base/mutex.h"
+#include "base/random.h"
+#include "itemgate/backend.h"
+#include "itemgate/claim_store.h"
+#include "itemgate/store.h"
+#include "net/executor.h"
+
+namespace itemgate {
+
+/// Saves through a backend that several servers share, each content once: claim, ask the backend, let it save, confirm.
+///
+/// The backend knows no duplicates and cannot fence, so only the first attempt on a content may ever send it; whoever
+/// takes over from a dead one only looks whether the backend has it, and else parks it: at most once, and honest about
+/// it. Nothing here trusts a clock: time only decides when to look again, and when to try to take over. While the
+/// database is away a save that was begun waits for it.
+///
+/// Threads: any. All parts must outlive it, and every save must have ended before it is destroyed.
+class ClaimedSaves {
+ public:
+  struct Parts {
+    ClaimStore& claims;
+    ItemBackend& backend;
+    Executor& executor;
+    const Clock& clock;
+  };
+  struct Options {
+    std::uint64_t seed = 0;  // unpredictable
+    /// A holder whose server did not move for so long is taken for dead.
+    Duration lease = std::chrono::seconds(10);
+    Duration poll_min = std::chrono::milliseconds(50);  // then twice as long each time
+    Duration poll_max = std::chrono::seconds(1);
+    /// How long something that was sent to the backend before a failover may still take effect there.
+    Duration horizon = std::chrono::seconds(60);
+  };
+  using Done = std::move_only_function<void(Result<void>)>;
+
+  ClaimedSaves(const Parts& parts, const Options& options)
+      : parts_(parts), options_(options), start_(parts.clock.Now()), random_(options.seed) {}
+
+  /// Fills the insertion in, as a store does. kFailed: nothing was saved; kUnknown: nobody knows, or it is parked. The
+  /// insertion and its views must live until `done` is called, once.
+  void Save(Insertion& insertion, Done done) { Acquire(insertion, std::move(done)); }
+
+ private:
+  Detached Acquire(Insertion& insertion, Done done);
+  Detached Call(Insertion& insertion, ClaimHolder mine, Done done);
+  using Ask = std::move_only_function<void(ClaimStore::Done)>;
+  /// Asks until there is an answer: what was begun must be ended, for a claim of a server that lives is taken by
+  /// nobody.
+  Detached Insist(Ask ask, std::move_only_function<void(ClaimState)> told);
+  [[nodiscard]] auto Insisted(Ask ask);
+  [[nodiscard]] bool MaySend(const ClaimHolder& mine) const;
+  [[nodiscard]] std::int64_t NewAttempt() EXCLUDES(mutex_);
+
+  const Parts parts_;
+  const Options options_;
+  const Instant start_;
+
+  Mutex mutex_;
+  Random random_ GUARDED_BY(mutex_);
+};
+
+}  // namespace itemgate

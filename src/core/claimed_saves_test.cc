@@ -1,0 +1,179 @@
+#include "core/claimed_saves.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "testing/insertions.h"
+#include "testing/manual_executor.h"
+#include "testing/memory_claims.h"
+
+namespace itemgate {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A backend that holds what it is given until the test says how it ends. One thread.
+class HeldBackend final : public ItemBackend {
+ public:
+  void SaveItem(const ContentKey&, std::string_view, SaveDone done) override {
+    ++sent_count;
+    held_.push_back(std::move(done));
+  }
+  void FindItemsWithContent(const ContentKey&, std::string_view, FindDone done) override {
+    done(item_count);
+  }
+  void End(Result<void> result = {}) {
+    if (result) ++item_count;
+    SaveDone done = std::move(held_.back());
+    held_.pop_back();
+    done(std::move(result));
+  }
+
+  int sent_count = 0;
+  std::uint64_t item_count = 0;
+
+ private:
+  std::vector<SaveDone> held_;
+};
+
+class ClaimedSavesTest : public testing::Test {
+ protected:
+  /// One server's save of the content.
+  struct Saving {
+    Insertion insertion = InsertionOf("content");
+    std::optional<Result<void>> result;
+  };
+
+  void Save(ClaimedSaves& server, Saving& saving) {
+    server.Save(saving.insertion,
+                [&saving](Result<void> result) { saving.result = std::move(result); });
+  }
+
+  ManualClock clock_;
+  ManualExecutor executor_{clock_};
+  MemoryClaims claims_;
+  HeldBackend backend_;
+  const ClaimedSaves::Parts parts_{
+      .claims = claims_, .backend = backend_, .executor = executor_, .clock = clock_};
+  ClaimedSaves one_{parts_, {.seed = 1, .lease = 10s}};
+  ClaimedSaves other_{parts_, {.seed = 2, .lease = 10s}};
+  Saving first_, second_;
+};
+
+TEST_F(ClaimedSavesTest, OneSendsItAndTheOtherGetsTheSameId) {
+  Save(one_, first_);
+  Save(other_, second_);
+  executor_.Advance(5s);
+  EXPECT_EQ(backend_.sent_count, 1);
+  EXPECT_FALSE(second_.result);
+  backend_.End();
+  executor_.Advance(2s);
+  ASSERT_TRUE(first_.result && *first_.result);
+  EXPECT_TRUE(first_.insertion.created);
+  ASSERT_TRUE(second_.result && *second_.result);
+  EXPECT_FALSE(second_.insertion.created);
+  EXPECT_EQ(second_.insertion.id, first_.insertion.id);
+}
+
+TEST_F(ClaimedSavesTest, AHolderThatMovesIsWaitedForHoweverLong) {
+  Save(one_, first_);
+  Save(other_, second_);
+  for (int second = 0; second < 60; ++second) {
+    claims_.Beat();
+    executor_.Advance(1s);
+  }
+  EXPECT_EQ(claims_.StateOf(first_.insertion.key).holder.fence.epoch, 1);
+  backend_.End();
+  executor_.Advance(2s);
+  EXPECT_TRUE(first_.insertion.created);
+}
+
+TEST_F(ClaimedSavesTest, WhoeverTakesOverLooksAndNeverSends) {
+  Save(one_, first_);  // and then its server stands still
+  Save(other_, second_);
+  executor_.Advance(30s);
+  ASSERT_TRUE(second_.result);
+  EXPECT_EQ(second_.result->error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(backend_.sent_count, 1);
+  EXPECT_EQ(claims_.StateOf(first_.insertion.key).kind, ClaimState::Kind::kParked);
+  // The one that stood still comes back, and what it sent has landed.
+  backend_.End();
+  executor_.Advance(2s);
+  ASSERT_TRUE(first_.result && *first_.result);
+  EXPECT_EQ(claims_.item_count(), 1U);
+  EXPECT_EQ(backend_.sent_count, 1);
+}
+
+TEST_F(ClaimedSavesTest, WhatADeadServerSentIsFoundAndConfirmed) {
+  Save(one_, first_);
+  backend_.item_count = 1;  // it landed, and its server died
+  Save(other_, second_);
+  executor_.Advance(30s);
+  ASSERT_TRUE(second_.result && *second_.result);
+  EXPECT_TRUE(second_.insertion.created);
+  EXPECT_EQ(backend_.sent_count, 1);
+}
+
+TEST_F(ClaimedSavesTest, AParkedContentIsSavedOnceTheBackendHasIt) {
+  Save(one_, first_);
+  backend_.End(Fail(ErrorCode::kUnknown, "no answer"));
+  EXPECT_EQ(first_.result->error().code, ErrorCode::kUnknown);
+  Save(other_, second_);
+  EXPECT_EQ(second_.result->error().code, ErrorCode::kUnknown);
+  backend_.item_count = 1;  // it took its time
+  Saving again;
+  Save(other_, again);
+  ASSERT_TRUE(again.result && *again.result);
+  EXPECT_TRUE(again.insertion.created);
+  EXPECT_EQ(backend_.sent_count, 1);
+}
+
+TEST_F(ClaimedSavesTest, WhatTheBackendRefusedIsFreeAgain) {
+  Save(one_, first_);
+  backend_.End(Fail(ErrorCode::kFailed, "no"));
+  EXPECT_EQ(first_.result->error().code, ErrorCode::kFailed);
+  EXPECT_EQ(claims_.claim_count(), 0U);
+  Save(other_, second_);
+  EXPECT_EQ(backend_.sent_count, 2);
+  backend_.End();
+  EXPECT_TRUE(second_.insertion.created);
+}
+
+TEST_F(ClaimedSavesTest, AfterAFailoverNothingIsSentBeforeTheHorizon) {
+  claims_.RaiseGeneration();
+  Save(one_, first_);
+  EXPECT_EQ(first_.result->error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(backend_.sent_count, 0);
+  executor_.Advance(61s);
+  Saving later{.insertion = InsertionOf("another")};
+  Save(one_, later);
+  EXPECT_EQ(backend_.sent_count, 1);
+  backend_.End();
+  EXPECT_TRUE(later.insertion.created);
+}
+
+TEST_F(ClaimedSavesTest, WhatWasBegunIsEndedHoweverOftenTheDatabaseIsAway) {
+  claims_.FailNext(Error(ErrorCode::kUnknown, "no answer"));
+  claims_.FailNext(Error(ErrorCode::kUnavailable, "away"));
+  Save(one_, first_);
+  executor_.Advance(1s);
+  EXPECT_EQ(backend_.sent_count, 1);
+  for (int i = 0; i < 5; ++i) claims_.FailNext(Error(ErrorCode::kUnavailable, "away"));
+  backend_.End();
+  executor_.Advance(10s);
+  ASSERT_TRUE(first_.result && *first_.result);
+  EXPECT_TRUE(first_.insertion.created);
+}
+
+TEST_F(ClaimedSavesTest, ADatabaseThatIsAwayIsSaidToBe) {
+  claims_.FailNext(Error(ErrorCode::kUnavailable, "away"));
+  Save(one_, first_);
+  EXPECT_EQ(first_.result->error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(backend_.sent_count, 0);
+}
+
+}  // namespace
+}  // namespace itemgate

@@ -1,0 +1,168 @@
+#include "postgres/pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace itemgate::postgres {
+namespace {
+
+constexpr Duration kTickInterval = std::chrono::milliseconds(20);
+
+ConnectionOptions Working(ConnectionOptions options) {
+  options.channels.clear();
+  return options;
+}
+
+ConnectionOptions Listening(ConnectionOptions options) {
+  options.prepared.clear();
+  return options;
+}
+
+void Refuse(Command& command, Error error) {
+  command.done(std::unexpected(Failure{.error = std::move(error), .fate = Fate::kNotSent}));
+}
+
+}  // namespace
+
+Pool::Pool(EventLoop& loop, PoolOptions options)
+    : loop_(loop),
+      options_(std::move(options)),
+      listening_options_(Listening(options_.connection)),
+      working_options_(Working(options_.connection)),
+      breaker_(options_.breaker, options_.seed),
+      listening_breaker_(options_.breaker, options_.seed + 1) {}
+
+Pool::~Pool() {
+  Close();
+  loop_.Cancel(tick_);
+}
+
+void Pool::Start() { Tick(); }
+
+void Pool::Close() {
+  closed_ = true;
+  listening_.reset();
+  connections_.clear();
+  for (Command& command : std::exchange(waiting_, {}))
+    Refuse(command, Error(ErrorCode::kUnavailable, "the database is being closed"));
+}
+
+void Pool::Run(Command command) {
+  if (closed_)
+    return Refuse(command, Error(ErrorCode::kUnavailable, "the database is being closed"));
+  if (waiting_.size() >= options_.queued_max)
+    return Refuse(command,
+                  Error(ErrorCode::kUnavailable, "too many commands wait for the database"));
+  if (breaker_.is_open() && command.if_unreachable == IfUnreachable::kFail)
+    return Refuse(command, last_error_);
+  waiting_.push_back(std::move(command));
+  Dispatch();
+}
+
+void Pool::Dispatch() {
+  // A command that fails while it is sent brings us back here; the loop below goes on anyway.
+  if (std::exchange(dispatching_, true)) return;
+  while (!waiting_.empty() && !closed_) {
+    Connection* const connection = LeastLoaded();
+    if (connection == nullptr || connection->in_flight() > 0) OpenOneMore();
+    if (connection == nullptr || connection->in_flight() >= options_.pipelined_max) break;
+    Command command = std::move(waiting_.front());
+    waiting_.pop_front();
+    connection->Send(std::move(command));
+  }
+  dispatching_ = false;
+}
+
+Connection* Pool::LeastLoaded() {
+  Connection* least = nullptr;
+  for (const auto& connection : connections_) {
+    if (connection->is_ready() &&
+        (least == nullptr || connection->in_flight() < least->in_flight()))
+      least = connection.get();
+  }
+  return least;
+}
+
+bool Pool::is_connecting() const {
+  return std::ranges::any_of(
+      connections_, [](const auto& one) { return !one->is_ready() && !one->has_failed(); });
+}
+
+void Pool::OpenOneMore() {
+  const Instant now = loop_.RoundTime();
+  if (connections_.size() >= options_.connections_max || is_connecting() || !breaker_.MayTry(now))
+    return;
+  connections_.push_back(
+      std::make_unique<Connection>(loop_, working_options_, static_cast<Connection::Host&>(*this)));
+  connections_.back()->Start(now);
+}
+
+void Pool::Listen() {
+  if (listening_options_.channels.empty() || listening_) return;
+  const Instant now = loop_.RoundTime();
+  if (!listening_breaker_.MayTry(now)) return;
+  listening_ = std::make_unique<Connection>(loop_, listening_options_,
+                                            static_cast<Connection::Host&>(*this));
+  listening_->Start(now);
+}
+
+void Pool::ConnectionReady(Connection& connection) {
+  if (&connection == listening_.get()) {
+    listening_breaker_.Succeeded();
+    return options_.on_notified({}, {});
+  }
+  breaker_.Succeeded();
+  reachable_.store(true, std::memory_order_relaxed);
+  Dispatch();
+}
+
+void Pool::ConnectionFailed(Connection& connection, const Error& error) {
+  const Instant now = loop_.RoundTime();
+  if (&connection == listening_.get()) return listening_breaker_.Failed(now);
+  last_error_ = error;
+  // Many are lost together when a server restarts; only attempts to come back count.
+  if (!std::ranges::any_of(connections_, [](const auto& one) { return one->is_ready(); }))
+    breaker_.Failed(now);
+  reachable_.store(!breaker_.is_open(), std::memory_order_relaxed);
+}
+
+void Pool::Notified(std::string_view channel, std::string_view payload) {
+  if (options_.on_notified) options_.on_notified(channel, payload);
+}
+
+void Pool::TickLater() {
+  tick_ = loop_.PostAfter(kTickInterval, [this] { Tick(); });
+}
+
+void Pool::Tick() {
+  TickLater();
+  if (closed_) return;
+  const Instant now = loop_.RoundTime();
+  for (std::size_t i = 0; i < connections_.size(); ++i) connections_[i]->Tick(now);
+  if (listening_) listening_->Tick(now);
+  RemoveFailed();
+  RefuseWaiting(now);
+  if (connections_.empty()) OpenOneMore();
+  Listen();
+  Dispatch();
+}
+
+void Pool::RemoveFailed() {
+  std::erase_if(connections_, [](const auto& connection) { return connection->has_failed(); });
+  if (listening_ && listening_->has_failed()) listening_.reset();
+}
+
+void Pool::RefuseWaiting(Instant now) {
+  std::deque<Command> kept;
+  for (Command& command : std::exchange(waiting_, {})) {
+    const bool hopeless = breaker_.is_open() && command.if_unreachable == IfUnreachable::kFail;
+    if (hopeless || now >= command.deadline)
+      Refuse(command, last_error_);
+    else
+      kept.push_back(std::move(command));
+  }
+  for (Command& command : waiting_) kept.push_back(std::move(command));
+  waiting_ = std::move(kept);
+}
+
+}  // namespace itemgate::postgres

@@ -1,0 +1,130 @@
+#include "store/postgres/postgres_claims.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace itemgate {
+namespace {
+
+using postgres::Answer;
+using postgres::Fate;
+using postgres::Rows;
+using postgres::Sql;
+using postgres::Statement;
+
+constexpr Sql kClaim{.text =
+                         "SELECT * FROM itemgate.claim($1::bytea, $2::text, $3::bigint, "
+                         "$4::bigint)"};
+constexpr Sql kTakeOver{.text =
+                            "SELECT * FROM itemgate.take_over($1::bytea, $2::text, $3::bigint, "
+                            "$4::bigint, $5::bigint, $6::bigint, $7::bigint)"};
+constexpr Sql kConfirm{.text =
+                           "SELECT * FROM itemgate.confirm($1::bytea, $2::text, $3::bigint, "
+                           "$4::bigint, $5::bigint, $6::bigint, $7::bytea, $8::bytea)"};
+constexpr Sql kPark{.text =
+                        "SELECT * FROM itemgate.park($1::bytea, $2::text, $3::bigint, "
+                        "$4::bigint, $5::bigint)"};
+constexpr Sql kRelease{.text =
+                           "SELECT * FROM itemgate.release($1::bytea, $2::text, $3::bigint, "
+                           "$4::bigint, $5::bigint)"};
+constexpr Sql kBeat{.text =
+                        "INSERT INTO itemgate.server (id, name, heartbeat) VALUES ($1::bigint, "
+                        "$2::text, 0) ON CONFLICT (id) DO UPDATE SET heartbeat = "
+                        "itemgate.server.heartbeat + 1"};
+
+Statement About(const Sql& sql, const ContentKey& key) {
+  Statement statement{.sql = &sql};
+  const auto& digest = key.digest.bytes;
+  statement.parameters
+      .Add(std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()))
+      .Add(key.scope.name());
+  return statement;
+}
+
+Statement OfHolder(const Sql& sql, const ContentKey& key, const ClaimHolder& mine) {
+  Statement statement = About(sql, key);
+  statement.parameters.Add(mine.attempt).Add(mine.fence.generation).Add(mine.fence.epoch);
+  return statement;
+}
+
+ClaimState StateOf(const Rows& rows) {
+  return {.kind = static_cast<ClaimState::Kind>(rows.Integer(0, 0)),
+          .id = {static_cast<std::uint64_t>(rows.Integer(0, 1))},
+          .created = rows.Integer(0, 2) != 0,
+          .holder = {.attempt = rows.Integer(0, 3),
+                     .fence = {.generation = rows.Integer(0, 4), .epoch = rows.Integer(0, 5)},
+                     .server = rows.Integer(0, 6),
+                     .heartbeat = rows.Integer(0, 7)}};
+}
+
+}  // namespace
+
+void PostgresClaims::Claim(const ContentKey& key, std::int64_t attempt, Done done) {
+  StartHeart();
+  Statement statement = About(kClaim, key);
+  statement.parameters.Add(attempt).Add(options_.server);
+  Ask(std::move(statement), client_.Now() + options_.timeout, std::move(done));
+}
+
+void PostgresClaims::TakeOver(const ContentKey& key, const ClaimHolder& seen, std::int64_t attempt,
+                              Done done) {
+  StartHeart();
+  Statement statement = About(kTakeOver, key);
+  statement.parameters.Add(attempt)
+      .Add(options_.server)
+      .Add(seen.attempt)
+      .Add(seen.fence.generation)
+      .Add(seen.fence.epoch);
+  Ask(std::move(statement), client_.Now() + options_.timeout, std::move(done));
+}
+
+void PostgresClaims::Confirm(const ContentKey& key, const ClaimHolder& mine,
+                             std::string_view content, std::string_view media_type, Done done) {
+  Statement statement = OfHolder(kConfirm, key, mine);
+  statement.parameters.Add(std::int64_t{key.length}).Add(media_type).Add(content);
+  Ask(std::move(statement), client_.Now() + options_.timeout, std::move(done));
+}
+
+void PostgresClaims::Park(const ContentKey& key, const ClaimHolder& mine, Done done) {
+  Ask(OfHolder(kPark, key, mine), client_.Now() + options_.timeout, std::move(done));
+}
+
+void PostgresClaims::Release(const ContentKey& key, const ClaimHolder& mine, Done done) {
+  Ask(OfHolder(kRelease, key, mine), client_.Now() + options_.timeout, std::move(done));
+}
+
+/// All of these statements may be sent twice: the second finds what the first has done. So a lost answer is asked for
+/// again.
+void PostgresClaims::Ask(Statement statement, Instant deadline, Done done) {
+  postgres::Command command{.statements = {statement},
+                            .deadline = std::min(deadline, client_.Now() + options_.timeout / 2),
+                            .if_unreachable = postgres::IfUnreachable::kWait};
+  command.done = [this, statement = std::move(statement), deadline,
+                  done = std::move(done)](const Answer& answer) mutable {
+    if (answer) return done(StateOf(answer->front()));
+    const auto& [error, fate] = answer.error();
+    const bool may_try_again = fate == Fate::kUnknown || fate == Fate::kLostRace;
+    if (may_try_again && client_.Now() < deadline && !stopped_.load(std::memory_order_relaxed))
+      return Ask(std::move(statement), deadline, std::move(done));
+    done(std::unexpected(error));
+  };
+  client_.Run(std::move(command));
+}
+
+void PostgresClaims::StartHeart() {
+  if (!beating_.exchange(true, std::memory_order_relaxed)) Beat();
+}
+
+void PostgresClaims::Beat() {
+  Statement statement{.sql = &kBeat};
+  statement.parameters.Add(options_.server).Add(options_.server_name);
+  postgres::Command command{.deadline = client_.Now() + options_.timeout};
+  command.statements.push_back(std::move(statement));
+  command.done = [this](const Answer&) {  // one that is missed is made up for by the next
+    if (stopped_.load(std::memory_order_relaxed)) return;
+    client_.executor().PostAfter(options_.heartbeat_interval, [this] { Beat(); });
+  };
+  client_.Run(std::move(command));
+}
+
+}  // namespace itemgate

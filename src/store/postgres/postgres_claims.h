@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "itemgate/claim_store.h"
+#include "postgres/client.h"
+
+namespace itemgate {
+
+/// Claims in the tables beside the items. Its heartbeat starts with the first claim.
+///
+/// The client must outlive it, and be closed before it is destroyed.
+class PostgresClaims final : public ClaimStore {
+ public:
+  struct Options {
+    std::int64_t server = 0;  // unpredictable: another one after each start
+    std::string server_name;
+    Duration timeout = std::chrono::seconds(10);
+    Duration heartbeat_interval = std::chrono::seconds(1);
+  };
+
+  PostgresClaims(postgres::Client& client, Options options)
+      : client_(client), options_(std::move(options)) {}
+
+  void Claim(const ContentKey& key, std::int64_t attempt, Done done) override;
+  void TakeOver(const ContentKey& key, const ClaimHolder& seen, std::int64_t attempt,
+                Done done) override;
+  void Confirm(const ContentKey& key, const ClaimHolder& mine, std::string_view content,
+               std::string_view media_type, Done done) override;
+  void Park(const ContentKey& key, const ClaimHolder& mine, Done done) override;
+  void Release(const ContentKey& key, const ClaimHolder& mine, Done done) override;
+
+  /// No heartbeat follows.
+  void Stop() { stopped_.store(true, std::memory_order_relaxed); }
+
+ private:
+  void Ask(postgres::Statement statement, Instant deadline, Done done);
+  void StartHeart();
+  void Beat();
+
+  postgres::Client& client_;
+  const Options options_;
+  std::atomic<bool> beating_ = false;  // each stands alone: relaxed
+  std::atomic<bool> stopped_ = false;
+};
+
+}  // namespace itemgate

@@ -1,0 +1,336 @@
+#include "store/postgres/postgres_store.h"
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/random.h"
+#include "postgres/client.h"
+#include "store/postgres/insert_batch.h"
+#include "store/postgres/item_sql.h"
+#include "store/postgres/postgres_claims.h"
+#include "store/postgres/schema.h"
+
+namespace itemgate {
+namespace {
+
+using postgres::Answer;
+using postgres::Client;
+using postgres::Failure;
+using postgres::Fate;
+using postgres::IfUnreachable;
+using postgres::Rows;
+using postgres::Statement;
+
+// PostgreSQL takes no message of a gigabyte.
+constexpr std::size_t kBatchBytesMax = 512 << 20;
+
+// Statements are planned for tables that may have grown a thousand times since they were last counted.
+constexpr postgres::Sql kNoSequentialScans{.text = "SET enable_seqscan = off"};
+// Compiling takes longer than any of our statements.
+constexpr postgres::Sql kNoCompiling{.text = "SET jit = off"};
+// A server whose connection stands still in the middle of a transaction is let go.
+constexpr postgres::Sql kKeepAlive{.text = "SET tcp_keepalives_idle = 5"};
+constexpr postgres::Sql kKeepAliveInterval{.text = "SET tcp_keepalives_interval = 2"};
+constexpr postgres::Sql kKeepAliveCount{.text = "SET tcp_keepalives_count = 3"};
+
+postgres::PoolOptions PoolOptionsOf(const PostgresStore::Options& options) {
+  postgres::PoolOptions pool;
+  pool.connection.url = options.url;
+  pool.connection.connect_timeout = std::min<Duration>(options.timeout, std::chrono::seconds(5));
+  pool.connection.prepared = {&kInsertItems, &kFindIds, &kGetItem, &kListItems};
+  pool.connection.settings = {&kNoSequentialScans, &kNoCompiling, &kKeepAlive, &kKeepAliveInterval,
+                              &kKeepAliveCount};
+  pool.connections_max = options.connections_max;
+  pool.seed = options.seed;
+  return pool;
+}
+
+/// What the tables say about themselves.
+struct Look {
+  std::int64_t version = 0;
+  std::int64_t generation = 0;
+  std::uint64_t last_id = 0;
+  std::uint64_t disk_bytes = 0;
+};
+
+Look LookOf(const Rows& rows) {
+  return {.version = rows.Integer(0, 0),
+          .generation = rows.Integer(0, 1),
+          .last_id = static_cast<std::uint64_t>(rows.Integer(0, 2)),
+          .disk_bytes = static_cast<std::uint64_t>(rows.Integer(0, 3))};
+}
+
+class PostgresStoreImpl final : public PostgresStore {
+ public:
+  PostgresStoreImpl(const Clock& clock, Options options)
+      : clock_(clock), options_(std::move(options)), random_(options_.seed) {}
+
+  ~PostgresStoreImpl() override {
+    closing_.store(true, std::memory_order_relaxed);
+    if (claims_) claims_->Stop();
+    if (client_) client_->Close();
+  }
+
+  Result<void> Start();
+
+  void Insert(std::span<Insertion* const> batch, InsertDone done) override EXCLUDES(mutex_);
+  Result<std::vector<std::optional<ItemId>>> Find(std::span<const ContentKey> keys) override;
+  Result<Item> Get(ItemId id) override;
+  Result<std::vector<Item>> List(ItemId after, PageLimits limits) override;
+  StoreStatistics Statistics() const override;
+  ClaimStore& claims() override { return *claims_; }
+  Result<VerifyReport> Verify(std::move_only_function<void(std::uint64_t)> progress) override;
+
+ private:
+  /// A batch and who waits for it.
+  struct Running {
+    Running(std::span<Insertion* const> insertions, const InsertBatch::Options& options,
+            InsertDone told)
+        : batch(insertions, options), done(std::move(told)) {}
+    InsertBatch batch;
+    InsertDone done;
+  };
+
+  void Try(std::unique_ptr<Running> running);
+  void Tried(std::unique_ptr<Running> running, const Answer& answer);
+  [[nodiscard]] std::expected<InsertBatch::Ids, Failure> IdsOf(const Answer& answer);
+  /// One statement that changes nothing, and so may be sent twice.
+  [[nodiscard]] Result<Rows> Read(Statement statement);
+  void Poll();
+  void PollLater();
+  void SawLastId(std::uint64_t id, bool by_others);
+  /// Fails for ever once the generation is not that of the start.
+  [[nodiscard]] Result<void> CheckGeneration(std::int64_t generation);
+
+  const Clock& clock_;
+  const Options options_;
+  std::unique_ptr<Client> client_;
+  std::unique_ptr<PostgresClaims> claims_;
+  std::int64_t generation_ = 0;  // constant after Start
+
+  // For reports, or standing alone: relaxed.
+  std::atomic<std::uint64_t> last_id_ = 0;
+  std::atomic<std::uint64_t> disk_bytes_ = 0;
+  std::atomic<std::uint64_t> commits_ = 0;
+  std::atomic<bool> lost_generation_ = false;
+  std::atomic<bool> closing_ = false;
+
+  Mutex mutex_;
+  Random random_ GUARDED_BY(mutex_);
+};
+
+Result<void> PostgresStoreImpl::Start() {
+  auto client = Client::Make(clock_, PoolOptionsOf(options_));
+  if (!client) return std::unexpected(client.error());
+  client_ = std::move(*client);
+  claims_ = std::make_unique<PostgresClaims>(
+      *client_, PostgresClaims::Options{
+                    .server = static_cast<std::int64_t>(Random(options_.seed).Next() >> 1),
+                    .server_name = options_.server_name,
+                    .timeout = options_.timeout,
+                    .heartbeat_interval = options_.poll_interval});
+  const auto looked = Read({.sql = &kLookAtTables});
+  if (!looked) return std::unexpected(looked.error());
+  const Look look = LookOf(*looked);
+  if (look.version != kPostgresSchemaVersion)
+    return Fail(ErrorCode::kUnsupported,
+                "the database's tables have version " + std::to_string(look.version) +
+                    ", and this program knows " + std::to_string(kPostgresSchemaVersion) +
+                    (look.version < kPostgresSchemaVersion ? "; run itemgate migrate"
+                                                           : "; use the newer program"));
+  generation_ = look.generation;
+  last_id_.store(look.last_id, std::memory_order_relaxed);
+  disk_bytes_.store(look.disk_bytes, std::memory_order_relaxed);
+  PollLater();
+  return {};
+}
+
+void PostgresStoreImpl::Insert(std::span<Insertion* const> batch, InsertDone done) {
+  InsertBatch::Options options{.deadline = clock_.Now() + options_.timeout,
+                               .try_timeout = options_.timeout / 2};
+  {
+    const MutexLock lock(mutex_);
+    // Positive, and far enough from the end to add places to it.
+    options.attempt = static_cast<std::int64_t>(random_.Next() >> 2);
+  }
+  auto running = std::make_unique<Running>(batch, options, std::move(done));
+  if (lost_generation_.load(std::memory_order_relaxed))
+    return running->done(CheckGeneration(generation_));
+  if (running->batch.content_bytes() > kBatchBytesMax)
+    return running->done(
+        Fail(ErrorCode::kTooLarge, "more than 512 MiB in one batch; send smaller ones"));
+  Try(std::move(running));
+}
+
+void PostgresStoreImpl::Try(std::unique_ptr<Running> running) {
+  InsertBatch& batch = running->batch;
+  postgres::Command command{.deadline = batch.TryDeadline(clock_.Now()),
+                            .if_unreachable = batch.if_unreachable()};
+  command.statements.push_back({.sql = &kInsertItems, .parameters = batch.MakeParameters()});
+  command.done = [this, running = std::move(running)](const Answer& answer) mutable {
+    Tried(std::move(running), answer);
+  };
+  client_->Run(std::move(command));
+}
+
+void PostgresStoreImpl::Tried(std::unique_ptr<Running> running, const Answer& answer) {
+  const auto next = running->batch.Take(IdsOf(answer), clock_.Now());
+  if (!next) return running->done(std::unexpected(next.error()));
+  if (*next == InsertBatch::Next::kTryAgain) {
+    if (closing_.load(std::memory_order_relaxed))
+      return running->done(Fail(ErrorCode::kUnknown, "the store was closed meanwhile"));
+    return Try(std::move(running));
+  }
+  if (running->batch.made_count() > 0) commits_.fetch_add(1, std::memory_order_relaxed);
+  SawLastId(running->batch.last_id().value, /*by_others=*/false);
+  running->done({});
+}
+
+std::expected<InsertBatch::Ids, Failure> PostgresStoreImpl::IdsOf(const Answer& answer) {
+  if (!answer) return std::unexpected(answer.error());
+  const Rows& rows = answer->front();
+  if (auto current = CheckGeneration(rows.Integer(0, 0)); !current)
+    return std::unexpected(Failure{.error = current.error(), .fate = Fate::kDoubtful});
+  auto ids = postgres::ReadIntegers(rows.Bytes(0, 1));
+  if (!ids) return std::unexpected(Failure{.error = ids.error(), .fate = Fate::kUnknown});
+  return *std::move(ids);
+}
+
+Result<Rows> PostgresStoreImpl::Read(Statement statement) {
+  if (lost_generation_.load(std::memory_order_relaxed))
+    return std::unexpected(CheckGeneration(generation_).error());
+  const Instant deadline = clock_.Now() + options_.timeout;
+  while (true) {
+    Answer answer = client_->Call({statement}, deadline - clock_.Now());
+    if (answer) return std::move(answer->front());
+    Error& error = answer.error().error;
+    if (answer.error().fate != Fate::kUnknown) return std::unexpected(std::move(error));
+    if (clock_.Now() >= deadline) return Fail(ErrorCode::kUnavailable, std::move(error.message));
+  }
+}
+
+Result<std::vector<std::optional<ItemId>>> PostgresStoreImpl::Find(
+    std::span<const ContentKey> keys) {
+  const auto rows = Read(FindIds(keys));
+  if (!rows) return std::unexpected(rows.error());
+  const auto ids = postgres::ReadIntegers(rows->Bytes(0, 0));
+  if (!ids) return std::unexpected(ids.error());
+  if (ids->size() != keys.size())
+    return Fail(ErrorCode::kCorrupt, "the database answered for other keys than asked");
+  std::vector<std::optional<ItemId>> found(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    // Nobody's attempt is asked for, but a negative id would name the same item.
+    if ((*ids)[i]) found[i] = ItemId{static_cast<std::uint64_t>(std::abs(*(*ids)[i]))};
+  }
+  return found;
+}
+
+Result<Item> PostgresStoreImpl::Get(ItemId id) {
+  const auto rows = Read(GetItemOf(id));
+  if (!rows) return std::unexpected(rows.error());
+  auto items = ItemsOf(*rows);
+  if (!items) return std::unexpected(items.error());
+  if (items->empty() || items->front().id != id)
+    return Fail(ErrorCode::kNotFound, "there is no item " + std::to_string(id.value));
+  return std::move(items->front());
+}
+
+Result<std::vector<Item>> PostgresStoreImpl::List(ItemId after, PageLimits limits) {
+  const auto rows = Read(ListItems(after, limits));
+  if (!rows) return std::unexpected(rows.error());
+  return ItemsOf(*rows);
+}
+
+StoreStatistics PostgresStoreImpl::Statistics() const {
+  return {.items = last_id_.load(std::memory_order_relaxed),
+          .disk_bytes = disk_bytes_.load(std::memory_order_relaxed),
+          .syncs = commits_.load(std::memory_order_relaxed),
+          .accepts_items =
+              client_->is_reachable() && !lost_generation_.load(std::memory_order_relaxed)};
+}
+
+void PostgresStoreImpl::PollLater() {
+  if (closing_.load(std::memory_order_relaxed)) return;
+  client_->executor().PostAfter(options_.poll_interval, [this] { Poll(); });
+}
+
+void PostgresStoreImpl::Poll() {
+  client_->Run({.statements = {{.sql = &kLookAtTables}},
+                .deadline = clock_.Now() + options_.timeout,
+                .done = [this](const Answer& answer) {
+                  if (answer) {
+                    const Look look = LookOf(answer->front());
+                    (void)CheckGeneration(look.generation);
+                    disk_bytes_.store(look.disk_bytes, std::memory_order_relaxed);
+                    SawLastId(look.last_id, /*by_others=*/true);
+                  }
+                  PollLater();
+                }});
+}
+
+void PostgresStoreImpl::SawLastId(std::uint64_t id, bool by_others) {
+  std::uint64_t last = last_id_.load(std::memory_order_relaxed);
+  while (id > last && !last_id_.compare_exchange_weak(last, id, std::memory_order_relaxed)) {
+  }
+  if (by_others && id > last && options_.on_news) options_.on_news();
+}
+
+Result<void> PostgresStoreImpl::CheckGeneration(std::int64_t generation) {
+  if (generation == generation_ && !lost_generation_.load(std::memory_order_relaxed)) return {};
+  lost_generation_.store(true, std::memory_order_relaxed);
+  return Fail(ErrorCode::kUnavailable,
+              "the database has another generation than at the start: a failover may have lost "
+              "items that this process remembers; restart it");
+}
+
+Result<VerifyReport> PostgresStoreImpl::Verify(
+    std::move_only_function<void(std::uint64_t)> progress) {
+  constexpr std::size_t kProblemsKept = 100;
+  VerifyReport report;
+  const auto problem = [&report](std::string sentence) {
+    if (++report.problem_count <= kProblemsKept) report.problems.push_back(std::move(sentence));
+  };
+  const std::uint64_t last_before = last_id_.load(std::memory_order_relaxed);
+  for (ItemId last; last.value < last_before;) {
+    const auto page = List(last, {});
+    if (!page) return std::unexpected(page.error());
+    if (page->empty()) break;
+    std::vector<ContentKey> keys;
+    for (const Item& item : *page) {
+      const std::string name = "item " + std::to_string(item.id.value);
+      if (item.id.value != ++last.value) problem("the ids before " + name + " are missing");
+      last = item.id;
+      ++report.items;
+      report.content_bytes += item.content.size();
+      const auto key = MakeContentKey(item.key.scope, item.content);
+      if (!key || *key != item.key) problem("the content of " + name + " does not have its digest");
+      keys.push_back(item.key);
+    }
+    const auto ids = Find(keys);
+    if (!ids) return std::unexpected(ids.error());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if ((*ids)[i] != (*page)[i].id)
+        problem("the index has another id for the content of item " +
+                std::to_string((*page)[i].id.value));
+    }
+    progress(report.items);
+  }
+  if (report.items < last_before)
+    problem("there are " + std::to_string(report.items) + " items, not " +
+            std::to_string(last_before));
+  return report;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PostgresStore>> PostgresStore::Open(const Clock& clock, Options options) {
+  auto store = std::make_unique<PostgresStoreImpl>(clock, std::move(options));
+  if (auto started = store->Start(); !started) return std::unexpected(started.error());
+  return store;
+}
+
+}  // namespace itemgate

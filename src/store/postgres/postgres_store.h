@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "itemgate/claim_store.h"
+#include "itemgate/itemgate.h"
+#include "itemgate/store.h"
+
+namespace itemgate {
+
+/// The store that many servers share: a PostgreSQL database (docs/postgres.md).
+///
+/// Ids are dense and in commit order, over all servers. A batch costs one round trip and one commit; duplicates use up
+/// no id and write nothing. What is lost on the way is asked for again, so that kUnknown is answered only if the
+/// database does not come back in time; and the store goes on after it.
+///
+/// Threads: any, but none of its calls may come from a callback of Insert. Failure: when a failover may have lost items
+/// (the generation changed), it serves nothing any more until it is opened anew, for caches of this process may hold
+/// what is lost. Cost: Insert returns at once; everything else blocks for a round trip.
+class PostgresStore : public ItemStore {
+ public:
+  struct Options {
+    std::string url;
+    std::uint64_t seed = 0;  // unpredictable: attempts are named by it
+    std::size_t connections_max = 4;
+    Duration timeout =
+        std::chrono::seconds(10);  // of one call, tries and waiting for the database included
+    Duration poll_interval = std::chrono::seconds(1);  // also between heartbeats
+    std::string server_name;                           // for people
+    /// Called when other servers made items; from a thread of the store's own.
+    std::function<void()> on_news;
+  };
+
+  /// Fails with kNotFound if the database was not prepared by MigratePostgres, with kUnsupported if its tables are of
+  /// another version, and with kUnavailable if it cannot be reached; the message says what to do. `clock` must outlive
+  /// the store.
+  [[nodiscard]] static Result<std::unique_ptr<PostgresStore>> Open(const Clock& clock,
+                                                                   Options options);
+
+  /// Claims in the same database, for slow backends. Lives as long as the store.
+  [[nodiscard]] virtual ClaimStore& claims() = 0;
+
+  /// Proves that ids are dense, that every content has its digest, and that each key is known once (see
+  /// Itemgate::Verify).
+  [[nodiscard]] virtual Result<VerifyReport> Verify(
+      std::move_only_function<void(std::uint64_t)> progress) = 0;
+};
+
+}  // namespace itemgate

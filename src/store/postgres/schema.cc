@@ -1,0 +1,244 @@
+#include "store/postgres/schema.h"
+
+#include <charconv>
+#include <string>
+#include <string_view>
+
+#include "postgres/session.h"
+
+namespace itemgate {
+namespace {
+
+// Everybody who migrates takes this advisory lock: any number that nobody else is likely to use.
+constexpr std::string_view kMigrationLock = "7524161930272";
+
+constexpr std::string_view kBegin =
+    "BEGIN ISOLATION LEVEL READ COMMITTED;"
+    "CREATE SCHEMA IF NOT EXISTS itemgate;"
+    "CREATE TABLE IF NOT EXISTS itemgate.migration ("
+    "  version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())";
+
+// Version 1. The store is one row: whoever makes items locks it, so that ids are given one after the other in the order
+// of commits. Its generation rises whenever a failover may have lost commits.
+// Claims are few: those under way, and those parked. Of the function, docs/postgres.md says why it is one.
+constexpr std::string_view kVersion1 = R"(
+CREATE TABLE itemgate.store (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  generation bigint NOT NULL DEFAULT 1);
+INSERT INTO itemgate.store DEFAULT VALUES;
+
+CREATE TABLE itemgate.item (
+  id bigint NOT NULL,
+  digest bytea NOT NULL CHECK (octet_length(digest) = 32),
+  scope text COLLATE "C" NOT NULL,
+  length bigint NOT NULL,
+  attempt bigint NOT NULL,
+  saved_at timestamptz NOT NULL,
+  media_type bytea NOT NULL,
+  content bytea NOT NULL) PARTITIONING;
+CREATE UNIQUE INDEX item_key ON itemgate.item (digest, scope);
+CREATE ID_INDEX INDEX item_id ON itemgate.item (id);
+
+CREATE TABLE itemgate.server (
+  id bigint PRIMARY KEY,
+  name text NOT NULL,
+  heartbeat bigint NOT NULL DEFAULT 0,
+  started_at timestamptz NOT NULL DEFAULT now());
+
+CREATE TABLE itemgate.claim (
+  digest bytea NOT NULL,
+  scope text COLLATE "C" NOT NULL,
+  parked boolean NOT NULL DEFAULT false,
+  attempt bigint NOT NULL,
+  generation bigint NOT NULL,
+  epoch bigint NOT NULL,
+  server bigint NOT NULL,
+  since timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (digest, scope));
+
+CREATE FUNCTION itemgate.known_ids(digests bytea[], scopes text[], attempt bigint) RETURNS bigint[]
+LANGUAGE plpgsql SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT (SELECT CASE WHEN i.attempt = known_ids.attempt + g.place THEN -i.id ELSE i.id END
+              FROM itemgate.item i WHERE i.digest = g.digest AND i.scope = g.scope COLLATE "C")
+      FROM unnest(digests, scopes) WITH ORDINALITY AS g(digest, scope, place) ORDER BY g.place);
+END $$;
+
+CREATE FUNCTION itemgate.insert_items(
+  digests bytea[], scopes text[], lengths bigint[], media_types bytea[], contents bytea[], attempt bigint,
+  OUT generation bigint, OUT ids bigint[])
+LANGUAGE plpgsql SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+  -- Where the first is new, most are: then looking for the others now would be wasted.
+  IF (itemgate.known_ids(digests[1:1], scopes[1:1], 0))[1] IS NOT NULL THEN
+    ids := itemgate.known_ids(digests, scopes, attempt);
+    IF array_position(ids, NULL) IS NULL THEN
+      SELECT s.generation INTO STRICT generation FROM itemgate.store s WHERE s.only_row;
+      RETURN;
+    END IF;
+  END IF;
+  -- From here to the commit nobody else makes items. What follows sees all that was committed before.
+  SELECT s.generation INTO STRICT generation FROM itemgate.store s WHERE s.only_row FOR UPDATE;
+  WITH made AS (
+    INSERT INTO itemgate.item AS n (id, digest, scope, length, attempt, saved_at, media_type, content)
+      SELECT (SELECT coalesce(max(i.id), 0) FROM itemgate.item i) + row_number() OVER (),
+             g.digest, g.scope, g.length, insert_items.attempt + g.place, (SELECT clock_timestamp()), g.media_type,
+             g.content
+        FROM unnest(digests, scopes, lengths, media_types, contents) WITH ORDINALITY
+          AS g(digest, scope, length, media_type, content, place)
+       WHERE (SELECT i.id FROM itemgate.item i WHERE i.digest = g.digest AND i.scope = g.scope COLLATE "C") IS NULL
+      RETURNING n.id, n.attempt - insert_items.attempt AS place)
+  SELECT array_agg(coalesce(-made.id,
+           (SELECT CASE WHEN i.attempt = insert_items.attempt + g.place THEN -i.id ELSE i.id END
+              FROM itemgate.item i WHERE i.digest = g.digest AND i.scope = g.scope COLLATE "C")) ORDER BY g.place)
+    INTO ids
+    FROM unnest(digests, scopes) WITH ORDINALITY AS g(digest, scope, place) LEFT JOIN made ON made.place = g.place;
+END $$;
+)";
+
+// How a content stands, as every function of claims answers: kind 0 mine, 1 saved, 2 held, 3 parked, 4 nobody.
+constexpr std::string_view kClaims1 = R"(
+CREATE TYPE itemgate.claim_state AS (
+  kind bigint, id bigint, created bigint,
+  attempt bigint, generation bigint, epoch bigint, server bigint, heartbeat bigint);
+
+CREATE FUNCTION itemgate.claim_state_of(k bytea, s text, my_attempt bigint) RETURNS itemgate.claim_state
+LANGUAGE plpgsql SET jit = off AS $$
+DECLARE state itemgate.claim_state;
+BEGIN
+  SELECT 1, i.id, (i.attempt = my_attempt)::int, 0, 0, 0, 0, 0 INTO state
+    FROM itemgate.item i WHERE i.digest = k AND i.scope = s COLLATE "C";
+  IF FOUND THEN RETURN state; END IF;
+  SELECT CASE WHEN c.parked THEN 3 WHEN c.attempt = my_attempt THEN 0 ELSE 2 END, 0, 0,
+         c.attempt, c.generation, c.epoch, c.server,
+         coalesce((SELECT v.heartbeat FROM itemgate.server v WHERE v.id = c.server), -1) INTO state
+    FROM itemgate.claim c WHERE c.digest = k AND c.scope = s COLLATE "C";
+  IF FOUND THEN RETURN state; END IF;
+  state := ROW(4, 0, 0, 0, 0, 0, 0, 0);
+  RETURN state;
+END $$;
+
+CREATE FUNCTION itemgate.claim(k bytea, s text, my_attempt bigint, my_server bigint) RETURNS itemgate.claim_state
+LANGUAGE plpgsql SET jit = off AS $$
+DECLARE state itemgate.claim_state;
+BEGIN
+  state := itemgate.claim_state_of(k, s, my_attempt);
+  IF state.kind <> 4 THEN RETURN state; END IF;
+  INSERT INTO itemgate.claim (digest, scope, attempt, generation, epoch, server)
+    SELECT k, s, my_attempt, g.generation, 1, my_server FROM itemgate.store g WHERE g.only_row
+    ON CONFLICT DO NOTHING;
+  -- Now that nobody else can claim it: was it saved since the first look?
+  DELETE FROM itemgate.claim c USING itemgate.item i
+    WHERE c.digest = k AND c.scope = s COLLATE "C" AND c.attempt = my_attempt
+      AND i.digest = c.digest AND i.scope = c.scope;
+  RETURN itemgate.claim_state_of(k, s, my_attempt);
+END $$;
+
+CREATE FUNCTION itemgate.take_over(
+  k bytea, s text, my_attempt bigint, my_server bigint, seen_attempt bigint, seen_generation bigint, seen_epoch bigint)
+RETURNS itemgate.claim_state LANGUAGE plpgsql SET jit = off AS $$
+BEGIN
+  UPDATE itemgate.claim c SET attempt = my_attempt, server = my_server, epoch = c.epoch + 1,
+      generation = (SELECT g.generation FROM itemgate.store g WHERE g.only_row), since = now()
+    WHERE c.digest = k AND c.scope = s COLLATE "C"
+      AND c.attempt = seen_attempt AND c.generation = seen_generation AND c.epoch = seen_epoch;
+  RETURN itemgate.claim_state_of(k, s, my_attempt);
+END $$;
+
+CREATE FUNCTION itemgate.confirm(
+  k bytea, s text, my_attempt bigint, my_generation bigint, my_epoch bigint, len bigint, media bytea, bytes bytea)
+RETURNS itemgate.claim_state LANGUAGE plpgsql SET jit = off SET enable_seqscan = off AS $$
+BEGIN
+  PERFORM FROM itemgate.store g WHERE g.only_row FOR UPDATE;
+  DELETE FROM itemgate.claim c WHERE c.digest = k AND c.scope = s COLLATE "C"
+    AND c.attempt = my_attempt AND c.generation = my_generation AND c.epoch = my_epoch;
+  IF FOUND THEN
+    INSERT INTO itemgate.item (id, digest, scope, length, attempt, saved_at, media_type, content)
+      SELECT (SELECT coalesce(max(i.id), 0) + 1 FROM itemgate.item i), k, s, len, my_attempt, clock_timestamp(),
+             media, bytes
+       WHERE NOT EXISTS (SELECT FROM itemgate.item i WHERE i.digest = k AND i.scope = s COLLATE "C");
+  END IF;
+  RETURN itemgate.claim_state_of(k, s, my_attempt);
+END $$;
+
+CREATE FUNCTION itemgate.park(k bytea, s text, my_attempt bigint, my_generation bigint, my_epoch bigint)
+RETURNS itemgate.claim_state LANGUAGE plpgsql SET jit = off AS $$
+BEGIN
+  UPDATE itemgate.claim c SET parked = true WHERE c.digest = k AND c.scope = s COLLATE "C"
+    AND c.attempt = my_attempt AND c.generation = my_generation AND c.epoch = my_epoch;
+  RETURN itemgate.claim_state_of(k, s, my_attempt);
+END $$;
+
+CREATE FUNCTION itemgate.release(k bytea, s text, my_attempt bigint, my_generation bigint, my_epoch bigint)
+RETURNS itemgate.claim_state LANGUAGE plpgsql SET jit = off AS $$
+BEGIN
+  DELETE FROM itemgate.claim c WHERE c.digest = k AND c.scope = s COLLATE "C" AND NOT c.parked
+    AND c.attempt = my_attempt AND c.generation = my_generation AND c.epoch = my_epoch;
+  RETURN itemgate.claim_state_of(k, s, my_attempt);
+END $$;
+)";
+
+void Replace(std::string& text, std::string_view what, std::string_view with) {
+  text.replace(text.find(what), what.size(), with);
+}
+
+std::string Version1(std::uint32_t partitions) {
+  std::string script(kVersion1);
+  // An index on the ids of parts cannot be unique over all of them; there the lock alone keeps ids apart.
+  Replace(script, "ID_INDEX", partitions == 0 ? "UNIQUE" : "");
+  Replace(script, "PARTITIONING", partitions == 0 ? "" : "PARTITION BY HASH (digest)");
+  for (std::uint32_t i = 0; i < partitions; ++i) {
+    const std::string number = std::to_string(i);
+    script += "CREATE TABLE itemgate.item_" + number +
+              " PARTITION OF itemgate.item FOR VALUES WITH (MODULUS " + std::to_string(partitions) +
+              ", REMAINDER " + number + ");";
+  }
+  script += kClaims1;
+  return script + "INSERT INTO itemgate.migration (version) VALUES (1)";
+}
+
+std::string ScriptOf(int version, const MigrateOptions& options) {
+  static_assert(kPostgresSchemaVersion == 1, "add the script of the new version here");
+  return version == 1 ? Version1(options.partitions) : std::string();
+}
+
+int NumberOf(const std::string& text) {
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+}  // namespace
+
+Result<Migrated> MigratePostgres(const MigrateOptions& options) {
+  constexpr std::uint32_t kPartitionsMax = 1024;
+  if (options.partitions > kPartitionsMax)
+    return Fail(ErrorCode::kInvalidArgument, "more than 1024 partitions help nobody");
+  auto session = postgres::Session::Open(options.database, options.timeout);
+  if (!session) return std::unexpected(session.error());
+
+  const auto milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(options.timeout).count();
+  Migrated migrated;
+  const std::string take_turns = "SET lock_timeout = " + std::to_string(milliseconds) +
+                                 "; SELECT pg_advisory_lock(" + std::string(kMigrationLock) + ")";
+  auto result = session->Run(take_turns);
+  if (result) result = session->Run(std::string(kBegin));
+  if (result) result = session->Run("SELECT coalesce(max(version), 0) FROM itemgate.migration");
+  if (!result) return std::unexpected(result.error());
+  migrated.from = migrated.to = NumberOf(*result);
+  if (migrated.from > kPostgresSchemaVersion)
+    return Fail(ErrorCode::kUnsupported,
+                "the tables have version " + *result + ", of a newer Itemgate; this one knows " +
+                    std::to_string(kPostgresSchemaVersion) + ": use the newer program");
+  while (migrated.to < kPostgresSchemaVersion) {
+    result = session->Run(ScriptOf(++migrated.to, options));
+    if (!result) return std::unexpected(result.error());
+  }
+  result = session->Run("COMMIT");  // closing the session releases the lock
+  if (!result) return std::unexpected(result.error());
+  return migrated;
+}
+
+}  // namespace itemgate

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "itemgate/claim_store.h"
+
+namespace itemgate {
+
+/// Claims in memory, of any number of servers. One thread; reports before it returns.
+///
+/// Fault model: the next calls can be made to fail before they did anything. A server moves when a test says so.
+class MemoryClaims final : public ClaimStore {
+ public:
+  void FailNext(Error error) { failures_.push_back(std::move(error)); }
+  /// The heartbeat of the server of all claims.
+  void Beat() { ++heartbeat_; }
+  void RaiseGeneration() { ++generation_; }
+  [[nodiscard]] std::size_t item_count() const { return items_.size(); }
+  [[nodiscard]] std::size_t claim_count() const { return claims_.size(); }
+  /// How it stands for somebody else than all who ask.
+  [[nodiscard]] ClaimState StateOf(const ContentKey& key) const { return StateFor(key, 0); }
+
+  void Claim(const ContentKey& key, std::int64_t attempt, Done done) override {
+    Answer(key, attempt, std::move(done), [&] {
+      if (!items_.contains(key))
+        claims_.try_emplace(key, Row{{.attempt = attempt, .fence = {generation_, 1}}, false});
+    });
+  }
+
+  void TakeOver(const ContentKey& key, const ClaimHolder& seen, std::int64_t attempt,
+                Done done) override {
+    Answer(key, attempt, std::move(done), [&] {
+      if (Row* row = RowOf(key, seen)) {
+        row->holder.attempt = attempt;
+        row->holder.fence = {generation_, seen.fence.epoch + 1};
+      }
+    });
+  }
+
+  void Confirm(const ContentKey& key, const ClaimHolder& mine, std::string_view, std::string_view,
+               Done done) override {
+    Answer(key, mine.attempt, std::move(done), [&] {
+      if (RowOf(key, mine) == nullptr) return;
+      claims_.erase(key);
+      const ItemId id{items_.size() + 1};
+      items_.emplace(key, std::pair(id, mine.attempt));
+    });
+  }
+
+  void Park(const ContentKey& key, const ClaimHolder& mine, Done done) override {
+    Answer(key, mine.attempt, std::move(done), [&] {
+      if (Row* row = RowOf(key, mine)) row->parked = true;
+    });
+  }
+
+  void Release(const ContentKey& key, const ClaimHolder& mine, Done done) override {
+    Answer(key, mine.attempt, std::move(done), [&] {
+      const Row* const row = RowOf(key, mine);
+      if (row != nullptr && !row->parked) claims_.erase(key);
+    });
+  }
+
+ private:
+  struct Row {
+    ClaimHolder holder;
+    bool parked = false;
+  };
+
+  Row* RowOf(const ContentKey& key, const ClaimHolder& holder) {
+    const auto found = claims_.find(key);
+    if (found == claims_.end() || found->second.holder.attempt != holder.attempt ||
+        found->second.holder.fence != holder.fence)
+      return nullptr;
+    return &found->second;
+  }
+
+  [[nodiscard]] ClaimState StateFor(const ContentKey& key, std::int64_t attempt) const {
+    using Kind = ClaimState::Kind;
+    if (const auto item = items_.find(key); item != items_.end())
+      return {.kind = Kind::kSaved,
+              .id = item->second.first,
+              .created = item->second.second == attempt};
+    const auto claim = claims_.find(key);
+    if (claim == claims_.end()) return {};
+    const Row& row = claim->second;
+    ClaimState state{.kind = row.holder.attempt == attempt ? Kind::kMine : Kind::kHeld,
+                     .holder = row.holder};
+    if (row.parked) state.kind = Kind::kParked;
+    state.holder.heartbeat = heartbeat_;
+    return state;
+  }
+
+  void Answer(const ContentKey& key, std::int64_t attempt, Done done, auto change) {
+    if (!failures_.empty()) {
+      Error error = std::move(failures_.front());
+      failures_.pop_front();
+      return done(std::unexpected(std::move(error)));
+    }
+    change();
+    done(StateFor(key, attempt));
+  }
+
+  std::unordered_map<ContentKey, Row, ContentKeyHash> claims_;
+  std::unordered_map<ContentKey, std::pair<ItemId, std::int64_t>, ContentKeyHash> items_;
+  std::int64_t heartbeat_ = 0;
+  std::int64_t generation_ = 1;
+  std::deque<Error> failures_;
+};
+
+}  // namespace itemgate

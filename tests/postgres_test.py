@@ -1,0 +1,191 @@
+"""Many servers on one PostgreSQL database: each content is saved once, under one id for everybody, whatever fails."""
+
+import random
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+from blackbox import NOT_FOUND, OK, SERVER, STORE, USAGE, StoreTest, run
+from postgres_serving import Postgres
+from serving import Server, ServerTest, wait_until
+
+
+class SharedDatabase(ServerTest):
+    """Each test has a PostgreSQL server of its own, prepared for Itemgate."""
+
+    def setUp(self):
+        super().setUp()
+        self.postgres = self.enterContext(Postgres())
+        self.assertEqual(run("migrate", "--store", self.postgres.url).status, OK)
+
+    def serve_shared(self, *flags):
+        """One more server on the database, in a folder of its own."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        return self.enterContext(Server(folder, "--store", self.postgres.url, *flags))
+
+    def audit(self, contents):
+        """Asks the database itself: each content once, the ids dense."""
+        rows = self.postgres.query("SELECT id, convert_from(content, 'UTF8') FROM itemgate.item ORDER BY id")
+        saved = [row.split("|", 1) for row in rows]
+        self.assertEqual([int(id) for id, _ in saved], list(range(1, len(saved) + 1)))
+        self.assertEqual(sorted(content for _, content in saved), sorted(contents))
+        return {content: int(id) for id, content in saved}
+
+
+class ManyServers(SharedDatabase):
+    def test_each_content_is_saved_once_by_three_servers(self):
+        contents = [f"content {number}" for number in range(300)]
+        servers = [self.serve_shared() for _ in range(3)]
+        answers, lock = [], threading.Lock()
+
+        def send(server, seed):
+            order = contents * 2
+            random.Random(seed).shuffle(order)
+            for content in order:
+                answer = server.save(content.encode()).json()
+                with lock:
+                    answers.append((content, answer["outcome"], answer["id"]))
+
+        threads = [threading.Thread(target=send, args=(server, number * 10 + repeat))
+                   for number, server in enumerate(servers) for repeat in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        ids = self.audit(contents)
+        self.assertEqual(len(answers), 9 * 600)
+        for content, outcome, id in answers:
+            self.assertIn(outcome, ("created", "duplicate", "joined"))
+            self.assertEqual(id, ids[content])
+        created = [content for content, outcome, _ in answers if outcome == "created"]
+        self.assertEqual(sorted(created), sorted(contents))
+        for server in servers:
+            self.assertEqual(len(server.items()), len(contents))
+
+    def test_servers_that_are_killed_and_a_database_that_is_killed_lose_nothing_acknowledged(self):
+        servers = [self.serve_shared() for _ in range(3)]
+        contents = [f"content {number}" for number in range(400)]
+        acknowledged, lock = {}, threading.Lock()
+
+        def send(share):
+            generator = random.Random(share)
+            for content in contents[share::4]:
+                while True:
+                    try:
+                        answer = generator.choice(servers).save(content.encode())
+                    except OSError:
+                        continue  # that server was killed
+                    if answer.status in (200, 201):
+                        break
+                    self.assertIn(answer.status, (503,), answer)
+                with lock:
+                    acknowledged[content] = answer.json()["id"]
+
+        threads = [threading.Thread(target=send, args=(share,)) for share in range(4)]
+        for thread in threads:
+            thread.start()
+        for fault in (50, 100, 150, 200, 250, 300):
+            wait_until(lambda: len(acknowledged) >= fault, "some are saved")
+            if fault % 100 == 0:
+                self.postgres.kill()
+                self.postgres.start()
+            else:
+                victim = servers[fault // 100]
+                victim.kill()
+                victim.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(self.audit(contents), acknowledged)
+
+    def test_a_server_without_its_database_is_not_ready_and_comes_back(self):
+        server = self.serve_shared("--postgres.timeout", "500ms")
+        self.assertEqual(server.save(b"before").status, 201)
+        self.postgres.kill()
+        refused = server.save(b"while it is down")  # 502: its connection broke after it was sent
+        self.assertIn(refused.status, (502, 503), refused)
+        wait_until(lambda: server.manage("GET", "/readyz").status == 503, "it is not ready")
+        self.assertEqual(server.save(b"before").status, 200)  # known here
+        self.postgres.start()
+        wait_until(lambda: server.manage("GET", "/readyz").status == 200, "it is ready")
+        self.assertEqual(server.save(b"while it is down").status, 201)
+        self.audit(["before", "while it is down"])
+
+    def test_items_of_one_server_are_found_through_another(self):
+        one, other = self.serve_shared(), self.serve_shared()
+        saved = one.save(b"hello", content_type="text/plain").json()
+        self.assertEqual(other.get(f"/v1/items/{saved['id']}").status, 200)
+        again = other.save(b"hello")
+        self.assertEqual((again.status, again.json()["id"]), (200, saved["id"]))
+
+
+class SlowBackend(SharedDatabase):
+    def test_a_content_goes_to_a_backend_through_one_server_only(self):
+        contents = [f"content {number}" for number in range(40)]
+        servers = [self.serve_shared("--backend.simulated-delay", "200ms..400ms") for _ in range(3)]
+        answers, lock = [], threading.Lock()
+
+        def send(server, seed):
+            order = list(contents)
+            random.Random(seed).shuffle(order)
+            lines = server.batch([{"content": content} for content in order])
+            for line in lines[:len(order)]:
+                with lock:
+                    answers.append((order[line["index"]], line["outcome"], line["id"]))
+
+        threads = [threading.Thread(target=send, args=(server, number)) for number, server in enumerate(servers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        ids = self.audit(contents)
+        self.assertEqual(sorted(content for content, outcome, _ in answers if outcome == "created"), sorted(contents))
+        self.assertEqual({content: id for content, _, id in answers}, ids)
+        self.assertEqual(self.postgres.query("SELECT count(*) FROM itemgate.claim"), ["0"])
+        self.assertEqual(self.postgres.query("SELECT count(*) FROM itemgate.server WHERE heartbeat >= 0"), ["3"])
+
+
+class Commands(SharedDatabase):
+    def test_migrating_twice_changes_nothing(self):
+        again = run("migrate", "--store", self.postgres.url, "--json")
+        self.assertEqual((again.status, again.json()), (OK, [{"from": 1, "to": 1}]))
+
+    def test_commands_work_on_the_database(self):
+        for outcome in ("created", "duplicate"):
+            saved = run("save", "--store", self.postgres.url, "--json", stdin=b"hello")
+            self.assertEqual(saved.json()[0]["outcome"], outcome)
+        verified = run("verify", "--store", self.postgres.url, "--json", "--quiet")
+        self.assertEqual((verified.status, verified.json()[0]["items"]), (OK, 1))
+
+    def test_tables_of_a_newer_program_are_refused(self):
+        self.postgres.query("INSERT INTO itemgate.migration (version) VALUES (99)")
+        for command in (("migrate",), ("serve", "--listen", "127.0.0.1:0", "--management.listen", "")):
+            refused = run(*command, "--store", self.postgres.url)
+            self.assertEqual(refused.status, STORE, refused)
+            self.assertIn("newer", refused.err)
+
+    def test_a_password_is_shown_nowhere(self):
+        url = self.postgres.url.replace("postgres@", "postgres:open-sesame@")
+        shown = run("config", "show", "--store", url)
+        self.assertIn(self.postgres.url, shown.out.decode())
+        server = self.serve("--store", url)
+        seen = server.get("/v1/config").body.decode() + server.log + server.out_path.read_text()
+        self.assertIn(self.postgres.url, seen)
+        self.assertNotIn("open-sesame", seen + shown.out.decode() + shown.err)
+
+
+class WithoutTables(StoreTest):
+    def test_says_what_to_do(self):
+        with Postgres() as postgres:
+            refused = run("serve", "--store", postgres.url, "--listen", "127.0.0.1:0", "--management.listen", "")
+            self.assertEqual(refused.status, NOT_FOUND, refused)
+            self.assertIn("itemgate migrate", refused.err)
+        refused = run("save", "--store", postgres.url, stdin=b"hello")
+        self.assertEqual(refused.status, SERVER, refused)
+        self.assertIn("Connection refused", refused.err)
+        self.assertEqual(run("migrate", "--store", "elsewhere").status, USAGE)
+
+
+if __name__ == "__main__":
+    unittest.main()
