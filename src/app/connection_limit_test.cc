@@ -25,7 +25,7 @@ TEST(ConnectionLimit, LeavesDescriptorsForAllElse) {
 }
 
 TEST(ConnectionLimit, FailsWhenHardlyAnyIsLeft) {
-  for (const std::uint64_t files_max : {1, 20, 60, 170}) {
+  for (const std::uint64_t files_max : {1U, 20U, 60U, 170U}) {
     const auto connections = ConnectionsOf(files_max);
     ASSERT_FALSE(connections) << files_max;
     EXPECT_THAT(connections.error().message, testing::HasSubstr("ulimit -n"));

@@ -60,7 +60,7 @@ std::string SaveCall::SaveFields() const {
 
 std::vector<SaveResult> SaveCall::Run() {
   for (auto indices = Unsettled(); !indices.empty(); indices = Unsettled()) {
-    SendRound(std::move(indices));
+    SendRound(indices);
     WaitForNextRound();
   }
   std::vector<SaveResult> results;
@@ -69,15 +69,16 @@ std::vector<SaveResult> SaveCall::Run() {
   return results;
 }
 
-void SaveCall::SendRound(std::vector<std::size_t> indices) {
+void SaveCall::SendRound(const std::vector<std::size_t>& indices) {
   retry_after_.reset();
   const bool plain = IsPlainValue(options_.media_type);
   if (contents_.size() == 1 && plain && !DescribesAnItem(options_.media_type))
     return SendSingle(indices.front());
   // Lines of JSON are longer than contents, so only those go that way that must.
-  const auto lines = std::ranges::stable_partition(
-      indices, [&](std::size_t i) { return plain && pending_[i].next != Next::kAskReason; });
-  const std::span framed(indices.begin(), lines.begin());
+  std::vector<std::size_t> framed;
+  std::vector<std::size_t> lines;
+  for (const std::size_t i : indices)
+    (plain && pending_[i].next != Next::kAskReason ? framed : lines).push_back(i);
   if (!framed.empty()) SendBatch(BatchAnswer::Framing::kFramed, framed);
   if (!lines.empty()) SendBatch(BatchAnswer::Framing::kLines, lines);
 }

@@ -41,7 +41,7 @@ class SaveCall {
   };
 
   /// Sends these once, in as few requests as may be.
-  void SendRound(std::vector<std::size_t> indices);
+  void SendRound(const std::vector<std::size_t>& indices);
   void SendSingle(std::size_t index);
   void SendBatch(BatchAnswer::Framing framing, std::span<const std::size_t> indices);
   [[nodiscard]] std::string SaveFields() const;

@@ -62,7 +62,7 @@ TEST_F(RedLockFault, AServerThatRestartsEmptyGetsTheKeyAgain) {
 TEST_F(RedLockFault, AMajorityThatRestartsEmptyIsALoss) {
   const auto factory = ConnectTo(fleet_);
   auto lock = factory->CreateLock("majority", milliseconds(900));
-  for (std::size_t i : {0, 1}) {
+  for (const std::size_t i : {0UZ, 1UZ}) {
     fleet_[i].Kill();
     fleet_[i].Restart();
   }

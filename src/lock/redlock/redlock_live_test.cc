@@ -330,7 +330,7 @@ TEST_F(RedLockLive, BehindTheSeamOfContentLocks) {
   EXPECT_EQ(acquire(milliseconds(50)).error().code, ErrorCode::kBusy);
   lease->reset();
   EXPECT_TRUE(acquire(seconds(10)).has_value());
-  for (std::size_t i : {0, 1}) fleet_[i].Kill();
+  for (const std::size_t i : {0UZ, 1UZ}) fleet_[i].Kill();
   EXPECT_EQ(acquire({}).error().code, ErrorCode::kUnavailable);
 }
 

@@ -130,7 +130,7 @@ TEST_F(PostgresStoreLiveTest, ManyServersSaveEachContentOnceUnderDenseIdsInCommi
   stop = true;
   reader.join();
   EXPECT_EQ(created, kContents);
-  for (int s = 1; s < kStores; ++s) EXPECT_EQ(ids[0], ids[s]);
+  for (const auto& each : ids) EXPECT_EQ(each, ids[0]);
   EXPECT_EQ(std::set<std::uint64_t>(ids[0].begin(), ids[0].end()).size(), kContents);
   EXPECT_EQ(Query("SELECT min(id), max(id), count(*) FROM itemgate.item"), "1|300|300");
   EXPECT_EQ(stores[0]->Verify([](std::uint64_t) {})->problem_count, 0U);
