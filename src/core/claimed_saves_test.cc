@@ -115,6 +115,11 @@ TEST_F(ClaimedSavesTest, WhatADeadServerSentIsFoundAndConfirmed) {
   ASSERT_TRUE(second_.result && *second_.result);
   EXPECT_TRUE(second_.insertion.created);
   EXPECT_EQ(backend_.sent_count, 1);
+  backend_.End();  // it only stood still
+  executor_.Advance(2s);
+  ASSERT_TRUE(first_.result && *first_.result);
+  EXPECT_EQ(first_.insertion.id, second_.insertion.id);
+  EXPECT_EQ(claims_.item_count(), 1U);
 }
 
 TEST_F(ClaimedSavesTest, AParkedContentIsSavedOnceTheBackendHasIt) {

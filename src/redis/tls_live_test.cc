@@ -11,7 +11,6 @@
 namespace itemgate::redis {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class TlsLiveTest : public testing::Test {

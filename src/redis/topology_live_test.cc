@@ -19,7 +19,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 /// Asks again and again, for servers that tell nobody when they are done.
 bool Eventually(const std::function<bool()>& holds) {

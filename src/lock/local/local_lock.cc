@@ -86,8 +86,10 @@ void LocalLock::Table::Acquire(std::string_view name, const AcquireOptions& opti
     }
   }
   if (waiter) return SetLimits(key, waiter, options);
+  // NOLINTBEGIN(bugprone-use-after-move): only a waiter takes it, and then this is not reached
   if (!is_free) return done(Fail(ErrorCode::kBusy, "somebody else has the lock"));
   done(std::make_unique<HeldLease>(shared_from_this(), std::move(key)));
+  // NOLINTEND(bugprone-use-after-move)
 }
 
 void LocalLock::Table::SetLimits(const std::string& name, const WaiterRef& waiter,
