@@ -39,6 +39,8 @@ struct ClaimState {
     kHeld,   // another attempt has it: `holder`
     kParked,  // nobody knows whether the backend saved it, and nobody may send it again; an operator decides
     kNobody,  // neither an item nor a claim
+    kRefused,  // the store has another generation than this server: it must be opened anew, and no claim that the
+    // attempt may go on with is left
   };
   Kind kind = Kind::kNobody;
   ItemId id;
@@ -58,8 +60,11 @@ class ClaimStore {
 
   virtual ~ClaimStore() = default;
 
+  /// The number of this server, as its claims carry it.
+  [[nodiscard]] virtual std::int64_t server() const = 0;
+
   /// Claims the content for an attempt, a positive random number that was never used before, unless it is saved or
-  /// held.
+  /// held. What is answered as claimed would survive a failover if commits do.
   virtual void Claim(const ContentKey& key, std::int64_t attempt, Done done) = 0;
 
   /// Takes the claim from a holder that has not moved; whoever was quicker has it. A parked one stays parked: whoever

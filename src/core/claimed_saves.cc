@@ -22,13 +22,17 @@ void Fill(Insertion& insertion, const ClaimState& saved) {
   insertion.created = saved.created;
 }
 
+constexpr std::string_view kRefusedText =
+    "the database has another generation than at the start: a failover may have lost what this "
+    "process remembers; restart it";
+
 constexpr std::string_view kParkedText =
     "the backend was perhaps given this content by a server that is gone, and does not have it "
     "now; it is parked until the backend has it, or an operator resolves it";
 
 }  // namespace
 
-Detached ClaimedSaves::Acquire(Insertion& insertion, Done done) {
+Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool sent) {
   const std::int64_t attempt = NewAttempt();
   const ContentKey& key = insertion.key;
   ClaimHolder seen;
@@ -41,7 +45,9 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done) {
     if (!state) {
       in_doubt = in_doubt || state.error().code == ErrorCode::kUnknown;
       // A claim that may be there must be found, or ours would hold it for as long as this server lives.
-      if (!in_doubt) co_return done(std::unexpected(state.error()));
+      if (!in_doubt)
+        co_return End(attempt, std::move(done),
+                      Fail(sent ? ErrorCode::kUnknown : state.error().code, state.error().message));
       (void)co_await Paused(parts_.executor, pause);
       continue;
     }
@@ -51,7 +57,7 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done) {
       seen_since = now;
     }
     const bool looks_dead = state->kind == Kind::kHeld && now - seen_since >= options_.lease;
-    if (state->kind == Kind::kParked || looks_dead) {
+    if (state->kind == Kind::kParked || looks_dead || IsLeftOver(*state)) {
       state = co_await Asked(
           [&](auto told) { parts_.claims.TakeOver(key, seen, attempt, std::move(told)); });
       if (!state) {
@@ -61,8 +67,12 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done) {
     }
     if (state->kind == Kind::kSaved) {
       Fill(insertion, *state);
-      co_return done({});
+      co_return End(attempt, std::move(done), {});
     }
+    if (state->kind == Kind::kRefused)
+      co_return End(
+          attempt, std::move(done),
+          Fail(sent ? ErrorCode::kUnknown : ErrorCode::kUnavailable, std::string(kRefusedText)));
     if (state->holder.attempt == attempt) {
       Call(insertion, state->holder, std::move(done));
       co_return;
@@ -107,21 +117,22 @@ Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, Done done) {
 
   if (!is_there && sent.error().code == ErrorCode::kFailed) {
     (void)co_await Insisted([&](auto told) { parts_.claims.Release(key, mine, std::move(told)); });
-    co_return done(std::unexpected(sent.error()));
+    co_return End(mine.attempt, std::move(done), std::unexpected(sent.error()));
   }
   if (!is_there) {
     (void)co_await Insisted([&](auto told) { parts_.claims.Park(key, mine, std::move(told)); });
-    co_return done(Fail(ErrorCode::kUnknown, sent.error().message));
+    co_return End(mine.attempt, std::move(done), Fail(ErrorCode::kUnknown, sent.error().message));
   }
   const ClaimState state = co_await Insisted([&](auto told) {
     parts_.claims.Confirm(key, mine, insertion.content, insertion.media_type, std::move(told));
   });
   if (state.kind != Kind::kSaved) {  // taken over meanwhile: its holder finds it in the backend
-    Acquire(insertion, std::move(done));
+    Forget(mine.attempt);
+    Acquire(insertion, std::move(done), /*sent=*/true);
     co_return;
   }
   Fill(insertion, state);
-  done({});
+  End(mine.attempt, std::move(done), {});
 }
 
 bool ClaimedSaves::MaySend(const ClaimHolder& mine) const {
@@ -132,7 +143,25 @@ bool ClaimedSaves::MaySend(const ClaimHolder& mine) const {
 
 std::int64_t ClaimedSaves::NewAttempt() {
   const MutexLock lock(mutex_);
-  return static_cast<std::int64_t>(random_.Next() >> 2) + 1;
+  const auto attempt = static_cast<std::int64_t>(random_.Next() >> 2) + 1;
+  running_.insert(attempt);
+  return attempt;
+}
+
+bool ClaimedSaves::IsLeftOver(const ClaimState& state) {
+  if (state.kind != Kind::kHeld || state.holder.server != parts_.claims.server()) return false;
+  const MutexLock lock(mutex_);
+  return !running_.contains(state.holder.attempt);
+}
+
+void ClaimedSaves::Forget(std::int64_t attempt) {
+  const MutexLock lock(mutex_);
+  running_.erase(attempt);
+}
+
+void ClaimedSaves::End(std::int64_t attempt, Done done, Result<void> result) {
+  Forget(attempt);
+  done(std::move(result));
 }
 
 }  // namespace itemgate

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <unordered_set>
 
 #include "base/clock.h"
 #include "base/coroutine.h"
@@ -46,10 +47,13 @@ class ClaimedSaves {
 
   /// Fills the insertion in, as a store does. kFailed: nothing was saved; kUnknown: nobody knows, or it is parked. The
   /// insertion and its views must live until `done` is called, once.
-  void Save(Insertion& insertion, Done done) { Acquire(insertion, std::move(done)); }
+  void Save(Insertion& insertion, Done done) {
+    Acquire(insertion, std::move(done), /*sent=*/false);
+  }
 
  private:
-  Detached Acquire(Insertion& insertion, Done done);
+  /// `sent`: the backend was given it by an attempt before this one.
+  Detached Acquire(Insertion& insertion, Done done, bool sent);
   Detached Call(Insertion& insertion, ClaimHolder mine, Done done);
   using Ask = std::move_only_function<void(ClaimStore::Done)>;
   /// Asks until there is an answer: what was begun must be ended, for a claim of a server that lives is taken by
@@ -57,7 +61,11 @@ class ClaimedSaves {
   Detached Insist(Ask ask, std::move_only_function<void(ClaimState)> told);
   [[nodiscard]] auto Insisted(Ask ask);
   [[nodiscard]] bool MaySend(const ClaimHolder& mine) const;
+  /// A claim of this server that nobody will end: a try of it came to the database after its attempt had ended.
+  [[nodiscard]] bool IsLeftOver(const ClaimState& state) EXCLUDES(mutex_);
   [[nodiscard]] std::int64_t NewAttempt() EXCLUDES(mutex_);
+  void Forget(std::int64_t attempt) EXCLUDES(mutex_);
+  void End(std::int64_t attempt, Done done, Result<void> result) EXCLUDES(mutex_);
 
   const Parts parts_;
   const Options options_;
@@ -65,6 +73,7 @@ class ClaimedSaves {
 
   Mutex mutex_;
   Random random_ GUARDED_BY(mutex_);
+  std::unordered_set<std::int64_t> running_ GUARDED_BY(mutex_);  // attempts
 };
 
 }  // namespace itemgate

@@ -173,6 +173,40 @@ TEST_F(ClaimedSavesTest, WhatWasBegunIsEndedHoweverOftenTheDatabaseIsAway) {
   EXPECT_TRUE(first_.insertion.created);
 }
 
+TEST_F(ClaimedSavesTest, AClaimThatCameAfterItsAttemptHadEndedBlocksNobody) {
+  claims_.ClaimLate(first_.insertion.key);
+  backend_.item_count = 1;
+  Save(one_, first_);
+  ASSERT_TRUE(first_.result && *first_.result);
+  EXPECT_TRUE(first_.insertion.created);
+  Saving second{.insertion = InsertionOf("another")};
+  claims_.ClaimLate(second.insertion.key);
+  backend_.item_count = 0;
+  Save(one_, second);
+  EXPECT_EQ(second.result->error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(backend_.sent_count, 0);  // whoever takes over looks and never sends
+}
+
+TEST_F(ClaimedSavesTest, AStoreOfAnotherGenerationEndsASaveEvenInDoubt) {
+  claims_.FailNext(Error(ErrorCode::kUnknown, "no answer"));
+  Save(one_, first_);
+  EXPECT_FALSE(first_.result);
+  claims_.RefuseAll();
+  executor_.Advance(1s);
+  ASSERT_TRUE(first_.result);
+  EXPECT_EQ(first_.result->error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(backend_.sent_count, 0);
+}
+
+TEST_F(ClaimedSavesTest, WhatWasSentBeforeTheStoreRefusedIsUnknown) {
+  Save(one_, first_);
+  claims_.Forget();
+  claims_.RefuseAll();
+  backend_.End();
+  ASSERT_TRUE(first_.result);
+  EXPECT_EQ(first_.result->error().code, ErrorCode::kUnknown);
+}
+
 TEST_F(ClaimedSavesTest, ADatabaseThatIsAwayIsSaidToBe) {
   claims_.FailNext(Error(ErrorCode::kUnavailable, "away"));
   Save(one_, first_);

@@ -457,6 +457,11 @@ Result<std::vector<Item>> ItemIntegrationService::Impl::FindItemsWithContent(
   if (!id) return items;
   Result<Item> item = parts_.store.Get(*id);
   if (!item) return std::unexpected(item.error());
+  if (item->key != *key)
+    return Fail(ErrorCode::kUnavailable,
+                "item " + std::to_string(id->value) +
+                    " has another content than this process remembers: a failover may have lost "
+                    "items; restart it");
   items.push_back(std::move(*item));
   return items;
 }

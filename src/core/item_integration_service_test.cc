@@ -252,6 +252,15 @@ TEST_F(ServiceTest, WhoHasItsAnswerTakesNoRoomAnyMore) {
   EXPECT_EQ(OutcomeOf(next), Outcome::kCreated);
 }
 
+TEST_F(ServiceTest, NeverGivesAnotherContentForOneThatWasLost) {
+  EXPECT_TRUE(service().SaveItem("a").success());
+  store_.LoseItems();
+  EXPECT_EQ(service().SaveItem("b").id, ItemId{1});
+  const auto found = service().FindItemsWithContent("a");
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, ErrorCode::kUnavailable);
+}
+
 TEST_F(ServiceTest, FindsGetsAndListsWhatWasSaved) {
   EXPECT_TRUE(service().SaveItem("a", {.media_type = "text/plain"}).success());
   EXPECT_TRUE(service().SaveItem("b").success());

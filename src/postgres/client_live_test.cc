@@ -1,4 +1,5 @@
 #include <atomic>
+#include <fstream>
 #include <future>
 #include <memory>
 #include <string>
@@ -155,6 +156,30 @@ TEST_F(ClientLiveTest, OpensNoMoreConnectionsThanItMay) {
   }
   AwaitSessions("SELECT pg_sleep", 3);
   EXPECT_GE(refused, 20 - 3 - 5);  // more, if the first connection took its time
+}
+
+TEST_F(ClientLiveTest, BacksOffFromGrowingWhileOneConnectionStands) {
+  PoolOptions options;
+  options.pipelined_max = 1;
+  const auto client = Connect(options);
+  EXPECT_EQ(CountOf(*client), 0);
+  server_->Query("postgres", "ALTER DATABASE " + database() + " ALLOW_CONNECTIONS false");
+  static constexpr Sql kSecond{.name = "", .text = "SELECT pg_sleep(1)::text"};
+  std::promise<void> ended;
+  client->Run({.statements = {Of(kSecond)},
+               .deadline = clock_.Now() + kPatience,
+               .done = [](const Answer&) {}});
+  client->Run({.statements = {Of(kSecond)},
+               .deadline = clock_.Now() + kPatience,
+               .done = [&](const Answer&) { ended.set_value(); }});
+  ended.get_future().wait();
+  std::ifstream log(server_->folder() + "/server.log");
+  int attempts = 0;
+  for (std::string line; std::getline(log, line);) {
+    if (line.contains("\"" + database() + "\" is not currently accepting")) ++attempts;
+  }
+  EXPECT_GE(attempts, 1);
+  EXPECT_LE(attempts, 15);  // one each 20 ms without
 }
 
 TEST_F(ClientLiveTest, ComesBackAfterTheServerWasKilled) {

@@ -314,8 +314,9 @@ void Connection::End(const Error& error) {
   std::deque<InFlight> lost = std::move(in_flight_);
   in_flight_.clear();
   for (InFlight& sent : lost) {
-    sent.command.done(std::unexpected(
-        Failure{.error = Error(ErrorCode::kUnknown, error.message), .fate = Fate::kUnknown}));
+    sent.command.done(
+        std::unexpected(Failure{.error = Error(ErrorCode::kUnknown, error.message),
+                                .fate = sent.doubtful ? Fate::kDoubtful : Fate::kUnknown}));
   }
 }
 
@@ -326,9 +327,10 @@ std::string Connection::LibraryMessage() const {
 
 void Connection::OnNotice(void* connection, const pg_result* notice) {
   auto& self = *static_cast<Connection*>(connection);
-  // Sent when somebody cancels a commit that waits for its standby.
+  // Sent when somebody cancels a commit that waits for its standby, or ends the process that does.
+  const std::string_view sql_state = Field(notice, PG_DIAG_SQLSTATE);
   const bool doubt = Field(notice, PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING" &&
-                     Field(notice, PG_DIAG_SQLSTATE) == "01000";
+                     (sql_state == "01000" || sql_state == "57P01");
   if (doubt && !self.in_flight_.empty()) self.in_flight_.front().doubtful = true;
 }
 

@@ -30,6 +30,7 @@ Pool::Pool(EventLoop& loop, PoolOptions options)
       listening_options_(Listening(options_.connection)),
       working_options_(Working(options_.connection)),
       breaker_(options_.breaker, options_.seed),
+      growing_breaker_(options_.breaker, options_.seed + 2),
       listening_breaker_(options_.breaker, options_.seed + 1) {}
 
 Pool::~Pool() {
@@ -88,9 +89,14 @@ bool Pool::is_connecting() const {
       connections_, [](const auto& one) { return !one->is_ready() && !one->has_failed(); });
 }
 
+bool Pool::has_ready() const {
+  return std::ranges::any_of(connections_, [](const auto& one) { return one->is_ready(); });
+}
+
 void Pool::OpenOneMore() {
   const Instant now = loop_.RoundTime();
-  if (connections_.size() >= options_.connections_max || is_connecting() || !breaker_.MayTry(now))
+  const Breaker& breaker = has_ready() ? growing_breaker_ : breaker_;
+  if (connections_.size() >= options_.connections_max || is_connecting() || !breaker.MayTry(now))
     return;
   connections_.push_back(
       std::make_unique<Connection>(loop_, working_options_, static_cast<Connection::Host&>(*this)));
@@ -112,6 +118,7 @@ void Pool::ConnectionReady(Connection& connection) {
     return options_.on_notified({}, {});
   }
   breaker_.Succeeded();
+  growing_breaker_.Succeeded();
   reachable_.store(true, std::memory_order_relaxed);
   Dispatch();
 }
@@ -121,8 +128,7 @@ void Pool::ConnectionFailed(Connection& connection, const Error& error) {
   if (&connection == listening_.get()) return listening_breaker_.Failed(now);
   last_error_ = error;
   // Many are lost together when a server restarts; only attempts to come back count.
-  if (!std::ranges::any_of(connections_, [](const auto& one) { return one->is_ready(); }))
-    breaker_.Failed(now);
+  (has_ready() ? growing_breaker_ : breaker_).Failed(now);
   reachable_.store(!breaker_.is_open(), std::memory_order_relaxed);
 }
 

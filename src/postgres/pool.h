@@ -65,12 +65,14 @@ class Pool final : private Connection::Host {
   void RemoveFailed();
   void RefuseWaiting(Instant now);
   [[nodiscard]] bool is_connecting() const;
+  [[nodiscard]] bool has_ready() const;
 
   EventLoop& loop_;
   const PoolOptions options_;
   const ConnectionOptions listening_options_;
   const ConnectionOptions working_options_;
   Breaker breaker_;
+  Breaker growing_breaker_;  // for more connections, while one stands
   Breaker listening_breaker_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::unique_ptr<Connection> listening_;

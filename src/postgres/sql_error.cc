@@ -27,6 +27,7 @@ constexpr std::array kMeanings{
     Meaning{"3F000", ErrorCode::kNotFound, "prepare the database first: itemgate migrate"},
     Meaning{"42P01", ErrorCode::kNotFound, "prepare the database first: itemgate migrate"},
     Meaning{"42703", ErrorCode::kUnsupported, "bring the schema up to date: itemgate migrate"},
+    Meaning{"42883", ErrorCode::kUnsupported, "bring the schema up to date: itemgate migrate"},
     Meaning{"42501", ErrorCode::kInvalidArgument,
             "grant the user what it needs; docs/postgres.md lists it"},
     Meaning{"40", ErrorCode::kUnavailable, "it lost against another transaction; send it again"},

@@ -16,6 +16,12 @@ TEST(SqlError, SaysWhatTheServerSaidAndWhatToDo) {
   EXPECT_THAT(error.message, HasSubstr("itemgate migrate"));
 }
 
+TEST(SqlError, AFunctionThatIsMissingIsMadeByMigrating) {
+  const Error error = ErrorOf({.sql_state = "42883", .primary = "no such function"});
+  EXPECT_EQ(error.code, ErrorCode::kUnsupported);
+  EXPECT_THAT(error.message, HasSubstr("itemgate migrate"));
+}
+
 TEST(SqlError, AFullDiskIsNotAFullConnectionTable) {
   EXPECT_EQ(ErrorOf({.sql_state = "53100"}).code, ErrorCode::kStorageFull);
   EXPECT_EQ(ErrorOf({.sql_state = "53300"}).code, ErrorCode::kUnavailable);

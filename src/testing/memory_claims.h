@@ -19,12 +19,24 @@ class MemoryClaims final : public ClaimStore {
   /// The heartbeat of the server of all claims.
   void Beat() { ++heartbeat_; }
   void RaiseGeneration() { ++generation_; }
+  /// A failover loses all claims.
+  void Forget() { claims_.clear(); }
+  /// Whoever asks was started under an earlier generation.
+  void RefuseAll() { refuses_ = true; }
+  /// A try of server() that runs when its attempt has ended. All other claims are of another server.
+  void ClaimLate(const ContentKey& key) {
+    claims_.try_emplace(key,
+                        Row{{.attempt = 1, .fence = {generation_, 1}, .server = server()}, false});
+  }
   [[nodiscard]] std::size_t item_count() const { return items_.size(); }
   [[nodiscard]] std::size_t claim_count() const { return claims_.size(); }
   /// How it stands for somebody else than all who ask.
   [[nodiscard]] ClaimState StateOf(const ContentKey& key) const { return StateFor(key, 0); }
 
+  [[nodiscard]] std::int64_t server() const override { return 7; }
+
   void Claim(const ContentKey& key, std::int64_t attempt, Done done) override {
+    if (refuses_) return done(ClaimState{.kind = ClaimState::Kind::kRefused});
     Answer(key, attempt, std::move(done), [&] {
       if (!items_.contains(key))
         claims_.try_emplace(key, Row{{.attempt = attempt, .fence = {generation_, 1}}, false});
@@ -36,6 +48,7 @@ class MemoryClaims final : public ClaimStore {
     Answer(key, attempt, std::move(done), [&] {
       if (Row* row = RowOf(key, seen)) {
         row->holder.attempt = attempt;
+        row->holder.server = 0;
         row->holder.fence = {generation_, seen.fence.epoch + 1};
       }
     });
@@ -108,6 +121,7 @@ class MemoryClaims final : public ClaimStore {
   std::unordered_map<ContentKey, std::pair<ItemId, std::int64_t>, ContentKeyHash> items_;
   std::int64_t heartbeat_ = 0;
   std::int64_t generation_ = 1;
+  bool refuses_ = false;
   std::deque<Error> failures_;
 };
 

@@ -27,6 +27,9 @@ class ScriptedStore final : public ItemStore {
 
   void FailNext(Error error) { failures_.push_back(std::move(error)); }
 
+  /// As a failover that loses all items.
+  void LoseItems() { store_ = NewMemoryStore(clock_, 1); }
+
   [[nodiscard]] std::size_t waiting_count() const { return waiting_.size(); }
   /// The sizes of all batches there were.
   [[nodiscard]] const std::vector<std::size_t>& batch_sizes() const { return batch_sizes_; }

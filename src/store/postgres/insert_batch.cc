@@ -50,7 +50,7 @@ InsertBatch::InsertBatch(std::span<Insertion* const> batch, const Options& optio
   }
 }
 
-postgres::Parameters InsertBatch::MakeParameters() const {
+postgres::Parameters InsertBatch::MakeParameters(std::int64_t generation) const {
   const std::size_t count = distinct_.size();
   ArrayBuilder digests(ElementType::kBytes, count, count * sizeof(Digest));
   ArrayBuilder scopes(ElementType::kText, count);
@@ -71,7 +71,9 @@ postgres::Parameters InsertBatch::MakeParameters() const {
       .AddWire(lengths.Take())
       .AddWire(media_types.Take())
       .AddWire(contents.Take())
-      .Add(options_.attempt);
+      .Add(options_.attempt)
+      .Add(std::int64_t{in_doubt_})
+      .Add(generation);
   return parameters;
 }
 

@@ -37,8 +37,8 @@ class InsertBatch {
   [[nodiscard]] std::size_t made_count() const { return made_count_; }
   [[nodiscard]] ItemId last_id() const { return last_id_; }
 
-  /// The parameters of kInsertItems.
-  [[nodiscard]] postgres::Parameters MakeParameters() const;
+  /// The parameters of kInsertItems. Under another generation nothing is inserted.
+  [[nodiscard]] postgres::Parameters MakeParameters(std::int64_t generation) const;
   [[nodiscard]] Instant TryDeadline(Instant now) const;
   [[nodiscard]] postgres::IfUnreachable if_unreachable() const;
 

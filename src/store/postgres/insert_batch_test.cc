@@ -44,13 +44,16 @@ TEST_F(InsertBatchTest, FillsInWhatWasMadeWhatWasThereAndWhatCameTwice) {
 
 TEST_F(InsertBatchTest, SendsEachContentOnce) {
   EXPECT_EQ(batch_.content_bytes(), 2U);
-  EXPECT_EQ(batch_.MakeParameters().wires().size(), 6U);
+  EXPECT_EQ(batch_.MakeParameters(1).wires().size(), 8U);
 }
 
 TEST_F(InsertBatchTest, AsksAgainWhenNobodyKnows) {
   EXPECT_EQ(batch_.if_unreachable(), postgres::IfUnreachable::kFail);
+  EXPECT_EQ(postgres::ReadInteger(batch_.MakeParameters(1).wires()[6]), 0);
   EXPECT_EQ(batch_.Take(FailedBy(Fate::kUnknown), kStart), Next::kTryAgain);
   EXPECT_EQ(batch_.if_unreachable(), postgres::IfUnreachable::kWait);
+  // Says so: what it finds must then be safe on the standby, too.
+  EXPECT_EQ(postgres::ReadInteger(batch_.MakeParameters(1).wires()[6]), 1);
   EXPECT_EQ(batch_.Take(InsertBatch::Ids{-1, -2}, kStart), Next::kDone);
   EXPECT_TRUE(insertions_[0].created);
 }

@@ -33,7 +33,7 @@ const Sql kLookAtTables{
     .name = "",
     .text =
         "SELECT (SELECT coalesce(max(version), 0) FROM itemgate.migration)::bigint, "
-        "(SELECT generation FROM itemgate.store WHERE only_row), "
+        "coalesce((SELECT generation FROM itemgate.store WHERE only_row), 0), "
         "(SELECT coalesce(max(id), 0) FROM itemgate.item), "
         "coalesce((SELECT sum(pg_total_relation_size(relid)) FROM "
         "pg_partition_tree('itemgate.item'))::bigint, pg_total_relation_size('itemgate.item'))"};

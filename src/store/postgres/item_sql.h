@@ -16,7 +16,7 @@ inline constexpr postgres::Sql kInsertItems{
     .name = "itemgate_insert",
     .text =
         "SELECT generation, ids FROM itemgate.insert_items($1::bytea[], $2::text[], "
-        "$3::bigint[], $4::bytea[], $5::bytea[], $6::bigint)"};
+        "$3::bigint[], $4::bytea[], $5::bytea[], $6::bigint, $7::bigint = 1, $8::bigint)"};
 inline constexpr postgres::Sql kFindIds{
     .name = "itemgate_find", .text = "SELECT itemgate.known_ids($1::bytea[], $2::text[], 0)"};
 extern const postgres::Sql kGetItem;

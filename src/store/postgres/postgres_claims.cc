@@ -14,10 +14,10 @@ using postgres::Statement;
 
 constexpr Sql kClaim{.text =
                          "SELECT * FROM itemgate.claim($1::bytea, $2::text, $3::bigint, "
-                         "$4::bigint)"};
+                         "$4::bigint, $5::bigint)"};
 constexpr Sql kTakeOver{.text =
                             "SELECT * FROM itemgate.take_over($1::bytea, $2::text, $3::bigint, "
-                            "$4::bigint, $5::bigint, $6::bigint, $7::bigint)"};
+                            "$4::bigint, $5::bigint, $6::bigint, $7::bigint, $8::bigint)"};
 constexpr Sql kConfirm{.text =
                            "SELECT * FROM itemgate.confirm($1::bytea, $2::text, $3::bigint, "
                            "$4::bigint, $5::bigint, $6::bigint, $7::bytea, $8::bytea)"};
@@ -62,7 +62,7 @@ ClaimState StateOf(const Rows& rows) {
 void PostgresClaims::Claim(const ContentKey& key, std::int64_t attempt, Done done) {
   StartHeart();
   Statement statement = About(kClaim, key);
-  statement.parameters.Add(attempt).Add(options_.server);
+  statement.parameters.Add(attempt).Add(options_.server).Add(options_.generation);
   Ask(std::move(statement), client_.Now() + options_.timeout, std::move(done));
 }
 
@@ -72,6 +72,7 @@ void PostgresClaims::TakeOver(const ContentKey& key, const ClaimHolder& seen, st
   Statement statement = About(kTakeOver, key);
   statement.parameters.Add(attempt)
       .Add(options_.server)
+      .Add(options_.generation)
       .Add(seen.attempt)
       .Add(seen.fence.generation)
       .Add(seen.fence.epoch);
@@ -94,21 +95,27 @@ void PostgresClaims::Release(const ContentKey& key, const ClaimHolder& mine, Don
 }
 
 /// All of these statements may be sent twice: the second finds what the first has done. So a lost answer is asked for
-/// again.
-void PostgresClaims::Ask(Statement statement, Instant deadline, Done done) {
+/// again. So is one whose commit did not wait for its standby: the next writes again, and waits.
+void PostgresClaims::Ask(Statement statement, Instant deadline, Done done, bool in_doubt) {
   postgres::Command command{.statements = {statement},
                             .deadline = std::min(deadline, client_.Now() + options_.timeout / 2),
                             .if_unreachable = postgres::IfUnreachable::kWait};
-  command.done = [this, statement = std::move(statement), deadline,
-                  done = std::move(done)](const Answer& answer) mutable {
-    if (answer) return done(StateOf(answer->front()));
+  command.done = [this, statement = std::move(statement), deadline, done = std::move(done),
+                  in_doubt](const Answer& answer) mutable {
+    if (answer) return Tell(StateOf(answer->front()), std::move(done));
     const auto& [error, fate] = answer.error();
-    const bool may_try_again = fate == Fate::kUnknown || fate == Fate::kLostRace;
+    in_doubt = in_doubt || fate == Fate::kUnknown || fate == Fate::kDoubtful;
+    const bool may_try_again = fate != Fate::kNotSent && fate != Fate::kRefused;
     if (may_try_again && client_.Now() < deadline && !stopped_.load(std::memory_order_relaxed))
-      return Ask(std::move(statement), deadline, std::move(done));
-    done(std::unexpected(error));
+      return Ask(std::move(statement), deadline, std::move(done), in_doubt);
+    done(Fail(in_doubt ? ErrorCode::kUnknown : error.code, error.message));
   };
   client_.Run(std::move(command));
+}
+
+void PostgresClaims::Tell(const ClaimState& state, Done done) {
+  if (state.kind == ClaimState::Kind::kRefused && options_.on_refused) options_.on_refused();
+  done(state);
 }
 
 void PostgresClaims::StartHeart() {

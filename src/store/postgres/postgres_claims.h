@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,8 @@ class PostgresClaims final : public ClaimStore {
   struct Options {
     std::int64_t server = 0;  // unpredictable: another one after each start
     std::string server_name;
+    std::int64_t generation = 0;       // of the store, when it was opened
+    std::function<void()> on_refused;  // the store has another one; from the client's thread
     Duration timeout = std::chrono::seconds(10);
     Duration heartbeat_interval = std::chrono::seconds(1);
   };
@@ -25,6 +28,7 @@ class PostgresClaims final : public ClaimStore {
   PostgresClaims(postgres::Client& client, Options options)
       : client_(client), options_(std::move(options)) {}
 
+  [[nodiscard]] std::int64_t server() const override { return options_.server; }
   void Claim(const ContentKey& key, std::int64_t attempt, Done done) override;
   void TakeOver(const ContentKey& key, const ClaimHolder& seen, std::int64_t attempt,
                 Done done) override;
@@ -37,7 +41,8 @@ class PostgresClaims final : public ClaimStore {
   void Stop() { stopped_.store(true, std::memory_order_relaxed); }
 
  private:
-  void Ask(postgres::Statement statement, Instant deadline, Done done);
+  void Ask(postgres::Statement statement, Instant deadline, Done done, bool in_doubt = false);
+  void Tell(const ClaimState& state, Done done);
   void StartHeart();
   void Beat();
 

@@ -102,6 +102,53 @@ TEST_F(PostgresClaimsLiveTest, AClaimAfterAFailoverIsLaterThanAllBefore) {
   EXPECT_EQ(Confirm(*one_, before).kind, Kind::kHeld);
 }
 
+TEST_F(PostgresClaimsLiveTest, AServerOfAnEarlierGenerationClaimsNothingAndKeepsNothing) {
+  const std::string database = DatabaseOf(url_);
+  EXPECT_EQ(Claim(*one_, 11).kind, Kind::kMine);
+  Server().Query(database, "UPDATE itemgate.store SET generation = 2");
+  EXPECT_EQ(Claim(*one_, 11).kind, Kind::kRefused);  // whoever lost the answer asks again
+  EXPECT_FALSE(one_->Statistics().accepts_items);
+  EXPECT_EQ(Claim(*other_, 22).kind, Kind::kRefused);
+  EXPECT_EQ(Server().Query(database, "SELECT count(*) FROM itemgate.claim"), "0");
+  const ClaimHolder fresh = Claim(*OpenStore(clock_, url_, 3), 33).holder;
+  EXPECT_EQ(TakeOver(*one_, fresh, 44).kind, Kind::kRefused);
+  EXPECT_EQ(Server().Query(database, "SELECT attempt, epoch FROM itemgate.claim"), "33|1");
+}
+
+TEST_F(PostgresClaimsLiveTest, AClaimThatWasTakenOverUnderAnEarlierGenerationIsParked) {
+  const ClaimHolder first = Claim(*one_, 11).holder;
+  EXPECT_EQ(TakeOver(*other_, first, 22).kind, Kind::kMine);
+  Server().Query(DatabaseOf(url_), "UPDATE itemgate.store SET generation = 2");
+  EXPECT_EQ(Claim(*other_, 22).kind, Kind::kRefused);
+  EXPECT_EQ(Claim(*OpenStore(clock_, url_, 3), 33).kind, Kind::kParked);
+}
+
+TEST_F(PostgresClaimsLiveTest, AskingAgainWritesSoThatItWaitsForTheStandby) {
+  const auto writer = [this] {
+    return Server().Query(DatabaseOf(url_), "SELECT xmin FROM itemgate.claim");
+  };
+  const ClaimHolder first = Claim(*one_, 11).holder;
+  const std::string claimed = writer();
+  EXPECT_EQ(Claim(*one_, 11).kind, Kind::kMine);
+  EXPECT_NE(writer(), claimed);
+  EXPECT_EQ(TakeOver(*other_, first, 22).kind, Kind::kMine);
+  const std::string taken = writer();
+  EXPECT_EQ(TakeOver(*other_, first, 22).kind, Kind::kMine);
+  EXPECT_NE(writer(), taken);
+}
+
+TEST_F(PostgresClaimsLiveTest, AnEarlierTryInDoubtIsNotForgotten) {
+  auto store = PostgresStore::Open(clock_, {.url = url_, .timeout = std::chrono::seconds(1)});
+  ASSERT_TRUE(store) << store.error().message;
+  Server().Pause();
+  std::promise<Result<ClaimState>> told;
+  (*store)->claims().Claim(key_, 11, [&](Result<ClaimState> state) { told.set_value(state); });
+  const Result<ClaimState> state = told.get_future().get();
+  Server().Resume();
+  ASSERT_FALSE(state);
+  EXPECT_EQ(state.error().code, ErrorCode::kUnknown);
+}
+
 TEST_F(PostgresClaimsLiveTest, AReleasedClaimIsFreeAndAParkedOneIsNobodys) {
   const ClaimHolder first = Claim(*one_, 11).holder;
   EXPECT_EQ(Asked([&](auto done) { one_->claims().Release(key_, first, std::move(done)); }).kind,

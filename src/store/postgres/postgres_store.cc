@@ -103,8 +103,14 @@ class PostgresStoreImpl final : public PostgresStore {
   void Poll();
   void PollLater();
   void SawLastId(std::uint64_t id, bool by_others);
-  /// Fails for ever once the generation is not that of the start.
-  [[nodiscard]] Result<void> CheckGeneration(std::int64_t generation);
+  /// Why the store serves nothing any more.
+  enum class Ended : std::uint8_t { kNot, kGeneration, kVersion };
+  void End(Ended why) { ended_.store(why, std::memory_order_relaxed); }
+  [[nodiscard]] bool has_ended() const {
+    return ended_.load(std::memory_order_relaxed) != Ended::kNot;
+  }
+  /// REQUIRES: has_ended().
+  [[nodiscard]] Error WhyEnded() const;
 
   const Clock& clock_;
   const Options options_;
@@ -116,7 +122,7 @@ class PostgresStoreImpl final : public PostgresStore {
   std::atomic<std::uint64_t> last_id_ = 0;
   std::atomic<std::uint64_t> disk_bytes_ = 0;
   std::atomic<std::uint64_t> commits_ = 0;
-  std::atomic<bool> lost_generation_ = false;
+  std::atomic<Ended> ended_ = Ended::kNot;
   std::atomic<bool> closing_ = false;
 
   Mutex mutex_;
@@ -127,12 +133,6 @@ Result<void> PostgresStoreImpl::Start() {
   auto client = Client::Make(clock_, PoolOptionsOf(options_));
   if (!client) return std::unexpected(client.error());
   client_ = std::move(*client);
-  claims_ = std::make_unique<PostgresClaims>(
-      *client_, PostgresClaims::Options{
-                    .server = static_cast<std::int64_t>(Random(options_.seed).Next() >> 1),
-                    .server_name = options_.server_name,
-                    .timeout = options_.timeout,
-                    .heartbeat_interval = options_.poll_interval});
   const auto looked = Read({.sql = &kLookAtTables});
   if (!looked) return std::unexpected(looked.error());
   const Look look = LookOf(*looked);
@@ -142,7 +142,19 @@ Result<void> PostgresStoreImpl::Start() {
                     ", and this program knows " + std::to_string(kPostgresSchemaVersion) +
                     (look.version < kPostgresSchemaVersion ? "; run itemgate migrate"
                                                            : "; use the newer program"));
+  if (look.generation == 0)
+    return Fail(ErrorCode::kCorrupt,
+                "the row of itemgate.store is missing; restore it from a backup, with a generation "
+                "higher than ever before");
   generation_ = look.generation;
+  claims_ = std::make_unique<PostgresClaims>(
+      *client_, PostgresClaims::Options{
+                    .server = static_cast<std::int64_t>(Random(options_.seed).Next() >> 1),
+                    .server_name = options_.server_name,
+                    .generation = generation_,
+                    .on_refused = [this] { End(Ended::kGeneration); },
+                    .timeout = options_.timeout,
+                    .heartbeat_interval = options_.poll_interval});
   last_id_.store(look.last_id, std::memory_order_relaxed);
   disk_bytes_.store(look.disk_bytes, std::memory_order_relaxed);
   PollLater();
@@ -158,8 +170,7 @@ void PostgresStoreImpl::Insert(std::span<Insertion* const> batch, InsertDone don
     options.attempt = static_cast<std::int64_t>(random_.Next() >> 2);
   }
   auto running = std::make_unique<Running>(batch, options, std::move(done));
-  if (lost_generation_.load(std::memory_order_relaxed))
-    return running->done(CheckGeneration(generation_));
+  if (has_ended()) return running->done(std::unexpected(WhyEnded()));
   if (running->batch.content_bytes() > kBatchBytesMax)
     return running->done(
         Fail(ErrorCode::kTooLarge, "more than 512 MiB in one batch; send smaller ones"));
@@ -170,7 +181,8 @@ void PostgresStoreImpl::Try(std::unique_ptr<Running> running) {
   InsertBatch& batch = running->batch;
   postgres::Command command{.deadline = batch.TryDeadline(clock_.Now()),
                             .if_unreachable = batch.if_unreachable()};
-  command.statements.push_back({.sql = &kInsertItems, .parameters = batch.MakeParameters()});
+  command.statements.push_back(
+      {.sql = &kInsertItems, .parameters = batch.MakeParameters(generation_)});
   command.done = [this, running = std::move(running)](const Answer& answer) mutable {
     Tried(std::move(running), answer);
   };
@@ -193,16 +205,20 @@ void PostgresStoreImpl::Tried(std::unique_ptr<Running> running, const Answer& an
 std::expected<InsertBatch::Ids, Failure> PostgresStoreImpl::IdsOf(const Answer& answer) {
   if (!answer) return std::unexpected(answer.error());
   const Rows& rows = answer->front();
-  if (auto current = CheckGeneration(rows.Integer(0, 0)); !current)
-    return std::unexpected(Failure{.error = current.error(), .fate = Fate::kDoubtful});
+  if (rows.Integer(0, 0) != generation_) {  // then the function inserted nothing
+    End(Ended::kGeneration);
+    return std::unexpected(Failure{.error = WhyEnded(), .fate = Fate::kRefused});
+  }
+  if (has_ended())  // meanwhile: it is committed, and perhaps lost
+    return std::unexpected(
+        Failure{.error = Error(ErrorCode::kUnknown, WhyEnded().message), .fate = Fate::kDoubtful});
   auto ids = postgres::ReadIntegers(rows.Bytes(0, 1));
   if (!ids) return std::unexpected(Failure{.error = ids.error(), .fate = Fate::kUnknown});
   return *std::move(ids);
 }
 
 Result<Rows> PostgresStoreImpl::Read(Statement statement) {
-  if (lost_generation_.load(std::memory_order_relaxed))
-    return std::unexpected(CheckGeneration(generation_).error());
+  if (has_ended()) return std::unexpected(WhyEnded());
   const Instant deadline = clock_.Now() + options_.timeout;
   while (true) {
     Answer answer = client_->Call({statement}, deadline - clock_.Now());
@@ -249,8 +265,7 @@ StoreStatistics PostgresStoreImpl::Statistics() const {
   return {.items = last_id_.load(std::memory_order_relaxed),
           .disk_bytes = disk_bytes_.load(std::memory_order_relaxed),
           .syncs = commits_.load(std::memory_order_relaxed),
-          .accepts_items =
-              client_->is_reachable() && !lost_generation_.load(std::memory_order_relaxed)};
+          .accepts_items = client_->is_reachable() && !has_ended()};
 }
 
 void PostgresStoreImpl::PollLater() {
@@ -264,7 +279,8 @@ void PostgresStoreImpl::Poll() {
                 .done = [this](const Answer& answer) {
                   if (answer) {
                     const Look look = LookOf(answer->front());
-                    (void)CheckGeneration(look.generation);
+                    if (look.generation != generation_) End(Ended::kGeneration);
+                    if (look.version > kPostgresSchemaVersion) End(Ended::kVersion);
                     disk_bytes_.store(look.disk_bytes, std::memory_order_relaxed);
                     SawLastId(look.last_id, /*by_others=*/true);
                   }
@@ -279,12 +295,14 @@ void PostgresStoreImpl::SawLastId(std::uint64_t id, bool by_others) {
   if (by_others && id > last && options_.on_news) options_.on_news();
 }
 
-Result<void> PostgresStoreImpl::CheckGeneration(std::int64_t generation) {
-  if (generation == generation_ && !lost_generation_.load(std::memory_order_relaxed)) return {};
-  lost_generation_.store(true, std::memory_order_relaxed);
-  return Fail(ErrorCode::kUnavailable,
-              "the database has another generation than at the start: a failover may have lost "
-              "items that this process remembers; restart it");
+Error PostgresStoreImpl::WhyEnded() const {
+  if (ended_.load(std::memory_order_relaxed) == Ended::kVersion)
+    return {ErrorCode::kUnavailable,
+            "the database's tables have a newer version than this program knows; restart with the "
+            "newer program"};
+  return {ErrorCode::kUnavailable,
+          "the database has another generation than at the start: a failover may have lost "
+          "items that this process remembers; restart it"};
 }
 
 Result<VerifyReport> PostgresStoreImpl::Verify(

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 
 #include "base/mutex.h"
+#include "postgres/session.h"
 #include "store/postgres/postgres_store.h"
 #include "store/postgres/schema.h"
 #include "testing/live_database.h"
@@ -204,6 +205,56 @@ TEST_F(PostgresStoreLiveTest, AnotherGenerationEndsTheService) {
   EXPECT_FALSE(store->Statistics().accepts_items);
   EXPECT_FALSE(store->Get(ItemId{1}));
   EXPECT_EQ(InsertOne(*OpenStore(clock_, url_), "a").id, ItemId{1});
+}
+
+TEST_F(PostgresStoreLiveTest, UnderAnotherGenerationNothingIsInserted) {
+  const auto store = PostgresStore::Open(clock_, {.url = url_, .poll_interval = 1h});
+  ASSERT_TRUE(store);
+  Query("UPDATE itemgate.store SET generation = generation + 1");
+  Insertion fresh = InsertionOf("new");
+  const auto refused = InsertAll(**store, {&fresh, 1});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(Query("SELECT count(*) FROM itemgate.item"), "0");
+}
+
+TEST_F(PostgresStoreLiveTest, WhoeverAsksAgainWritesSoThatItWaitsForTheStandby) {
+  InsertOne(*OpenStore(clock_, url_), "a");
+  const auto has_written = [&](const std::string& again) {
+    return Query(
+        "SELECT i.id FROM itemgate.item i, itemgate.insert_items(ARRAY[i.digest], ARRAY[i.scope], "
+        "ARRAY[i.length], ARRAY[i.media_type], ARRAY[i.content], 5, " +
+        again + ", 1); SELECT pg_current_xact_id_if_assigned() IS NOT NULL");
+  };
+  EXPECT_EQ(has_written("false"), "1\nf");
+  EXPECT_EQ(has_written("true"), "1\nt");
+}
+
+TEST_F(PostgresStoreLiveTest, ARowOfTheStoreThatIsMissingEndsTheService) {
+  const auto store = OpenStore(clock_, url_);
+  Query("DELETE FROM itemgate.store");
+  while (store->Statistics().accepts_items) (void)store->Get(ItemId{1});
+  const auto opened = PostgresStore::Open(clock_, {.url = url_});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
+}
+
+TEST_F(PostgresStoreLiveTest, TablesThatBecameNewerEndTheService) {
+  const auto store = OpenStore(clock_, url_);
+  Query("INSERT INTO itemgate.migration (version) VALUES (99)");
+  while (store->Statistics().accepts_items) (void)store->Get(ItemId{1});
+  EXPECT_THAT(store->Get(ItemId{1}).error().message, HasSubstr("newer program"));
+}
+
+TEST_F(PostgresStoreLiveTest, MigratingThroughAPoolerLeavesNothingInItsConnections) {
+  const PgBouncer pooler(Server());
+  const std::string url = pooler.UrlOf(DatabaseOf(Server().NewDatabase()));
+  for (int i = 0; i < 2; ++i) {
+    const auto migrated = MigratePostgres({.database = url});
+    ASSERT_TRUE(migrated) << migrated.error().message;
+  }
+  EXPECT_EQ(*postgres::Session::Open(url, 5s)->Run("SHOW lock_timeout"), "0");
+  EXPECT_EQ(Query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), "0");
 }
 
 TEST_F(PostgresStoreLiveTest, TellsOfItemsThatOthersMade) {

@@ -12,8 +12,7 @@ namespace {
 // Everybody who migrates takes this advisory lock: any number that nobody else is likely to use.
 constexpr std::string_view kMigrationLock = "7524161930272";
 
-constexpr std::string_view kBegin =
-    "BEGIN ISOLATION LEVEL READ COMMITTED;"
+constexpr std::string_view kCreate =
     "CREATE SCHEMA IF NOT EXISTS itemgate;"
     "CREATE TABLE IF NOT EXISTS itemgate.migration ("
     "  version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())";
@@ -67,11 +66,13 @@ END $$;
 
 CREATE FUNCTION itemgate.insert_items(
   digests bytea[], scopes text[], lengths bigint[], media_types bytea[], contents bytea[], attempt bigint,
+  again boolean, my_generation bigint,
   OUT generation bigint, OUT ids bigint[])
 LANGUAGE plpgsql SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
-  -- Where the first is new, most are: then looking for the others now would be wasted.
-  IF (itemgate.known_ids(digests[1:1], scopes[1:1], 0))[1] IS NOT NULL THEN
+  -- Where the first is new, most are: then looking for the others now would be wasted. Whoever asks again for a lost
+  -- answer must write: only then its commit waits for the standby, as the lost one perhaps did not.
+  IF NOT again AND (itemgate.known_ids(digests[1:1], scopes[1:1], 0))[1] IS NOT NULL THEN
     ids := itemgate.known_ids(digests, scopes, attempt);
     IF array_position(ids, NULL) IS NULL THEN
       SELECT s.generation INTO STRICT generation FROM itemgate.store s WHERE s.only_row;
@@ -80,6 +81,7 @@ BEGIN
   END IF;
   -- From here to the commit nobody else makes items. What follows sees all that was committed before.
   SELECT s.generation INTO STRICT generation FROM itemgate.store s WHERE s.only_row FOR UPDATE;
+  IF generation <> my_generation THEN RETURN; END IF;
   WITH made AS (
     INSERT INTO itemgate.item AS n (id, digest, scope, length, attempt, saved_at, media_type, content)
       SELECT (SELECT coalesce(max(i.id), 0) FROM itemgate.item i) + row_number() OVER (),
@@ -97,7 +99,8 @@ BEGIN
 END $$;
 )";
 
-// How a content stands, as every function of claims answers: kind 0 mine, 1 saved, 2 held, 3 parked, 4 nobody.
+// How a content stands, as every function of claims answers: kind 0 mine, 1 saved, 2 held, 3 parked, 4 nobody,
+// 5 refused.
 constexpr std::string_view kClaims1 = R"(
 CREATE TYPE itemgate.claim_state AS (
   kind bigint, id bigint, created bigint,
@@ -119,14 +122,37 @@ BEGIN
   RETURN state;
 END $$;
 
-CREATE FUNCTION itemgate.claim(k bytea, s text, my_attempt bigint, my_server bigint) RETURNS itemgate.claim_state
+-- False if the store has another generation than whoever asks: then nothing that it may have claimed stays held.
+CREATE FUNCTION itemgate.may_claim(k bytea, s text, my_attempt bigint, my_generation bigint) RETURNS boolean
+LANGUAGE plpgsql SET jit = off AS $$
+BEGIN
+  IF EXISTS (SELECT FROM itemgate.store g WHERE g.only_row AND g.generation = my_generation) THEN
+    -- Asked again, for the answer was lost: a commit that writes waits for the standby, as the first perhaps did not.
+    UPDATE itemgate.claim c SET since = c.since
+      WHERE c.digest = k AND c.scope = s COLLATE "C" AND c.attempt = my_attempt;
+    RETURN true;
+  END IF;
+  DELETE FROM itemgate.claim c WHERE c.digest = k AND c.scope = s COLLATE "C" AND NOT c.parked
+    AND c.attempt = my_attempt AND c.epoch = 1;
+  UPDATE itemgate.claim c SET parked = true
+    WHERE c.digest = k AND c.scope = s COLLATE "C" AND c.attempt = my_attempt;
+  RETURN false;
+END $$;
+
+CREATE FUNCTION itemgate.claim(k bytea, s text, my_attempt bigint, my_server bigint, my_generation bigint)
+RETURNS itemgate.claim_state
 LANGUAGE plpgsql SET jit = off AS $$
 DECLARE state itemgate.claim_state;
 BEGIN
+  IF NOT itemgate.may_claim(k, s, my_attempt, my_generation) THEN
+    state := ROW(5, 0, 0, 0, 0, 0, 0, 0);
+    RETURN state;
+  END IF;
   state := itemgate.claim_state_of(k, s, my_attempt);
   IF state.kind <> 4 THEN RETURN state; END IF;
   INSERT INTO itemgate.claim (digest, scope, attempt, generation, epoch, server)
-    SELECT k, s, my_attempt, g.generation, 1, my_server FROM itemgate.store g WHERE g.only_row
+    SELECT k, s, my_attempt, g.generation, 1, my_server
+      FROM itemgate.store g WHERE g.only_row AND g.generation = my_generation
     ON CONFLICT DO NOTHING;
   -- Now that nobody else can claim it: was it saved since the first look?
   DELETE FROM itemgate.claim c USING itemgate.item i
@@ -136,11 +162,17 @@ BEGIN
 END $$;
 
 CREATE FUNCTION itemgate.take_over(
-  k bytea, s text, my_attempt bigint, my_server bigint, seen_attempt bigint, seen_generation bigint, seen_epoch bigint)
+  k bytea, s text, my_attempt bigint, my_server bigint, my_generation bigint,
+  seen_attempt bigint, seen_generation bigint, seen_epoch bigint)
 RETURNS itemgate.claim_state LANGUAGE plpgsql SET jit = off AS $$
+DECLARE state itemgate.claim_state;
 BEGIN
+  IF NOT itemgate.may_claim(k, s, my_attempt, my_generation) THEN
+    state := ROW(5, 0, 0, 0, 0, 0, 0, 0);
+    RETURN state;
+  END IF;
   UPDATE itemgate.claim c SET attempt = my_attempt, server = my_server, epoch = c.epoch + 1,
-      generation = (SELECT g.generation FROM itemgate.store g WHERE g.only_row), since = now()
+      generation = my_generation, since = now()
     WHERE c.digest = k AND c.scope = s COLLATE "C"
       AND c.attempt = seen_attempt AND c.generation = seen_generation AND c.epoch = seen_epoch;
   RETURN itemgate.claim_state_of(k, s, my_attempt);
@@ -221,10 +253,12 @@ Result<Migrated> MigratePostgres(const MigrateOptions& options) {
   const auto milliseconds =
       std::chrono::duration_cast<std::chrono::milliseconds>(options.timeout).count();
   Migrated migrated;
-  const std::string take_turns = "SET lock_timeout = " + std::to_string(milliseconds) +
-                                 "; SELECT pg_advisory_lock(" + std::string(kMigrationLock) + ")";
+  // All in one transaction: a pooler would keep what the session sets or locks.
+  const std::string take_turns = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = " +
+                                 std::to_string(milliseconds) + "; SELECT pg_advisory_xact_lock(" +
+                                 std::string(kMigrationLock) + ")";
   auto result = session->Run(take_turns);
-  if (result) result = session->Run(std::string(kBegin));
+  if (result) result = session->Run(std::string(kCreate));
   if (result) result = session->Run("SELECT coalesce(max(version), 0) FROM itemgate.migration");
   if (!result) return std::unexpected(result.error());
   migrated.from = migrated.to = NumberOf(*result);
@@ -236,7 +270,7 @@ Result<Migrated> MigratePostgres(const MigrateOptions& options) {
     result = session->Run(ScriptOf(++migrated.to, options));
     if (!result) return std::unexpected(result.error());
   }
-  result = session->Run("COMMIT");  // closing the session releases the lock
+  result = session->Run("COMMIT");
   if (!result) return std::unexpected(result.error());
   return migrated;
 }
