@@ -21,7 +21,6 @@ using postgres::Answer;
 using postgres::Client;
 using postgres::Failure;
 using postgres::Fate;
-using postgres::IfUnreachable;
 using postgres::Rows;
 using postgres::Statement;
 
