@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -13,6 +14,14 @@ from blackbox import BUSY, OK, SERVER, USAGE, run, start
 from redis_servers import Redis, free_port
 
 LOCK_LOST = 8
+
+
+def state_of(pid):
+    """The letter that the kernel has for it; empty if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 class LockTest(unittest.TestCase):
@@ -92,8 +101,49 @@ class LockTest(unittest.TestCase):
             server.command("FLUSHALL")
         self.assertEqual(self.end(holder), LOCK_LOST)
 
+    def test_what_the_command_has_started_is_stopped_with_it(self):
+        holder = start("lock", "job", *self.redis, "--expiry", "900ms", "--", "sh", "-c",
+                       '(trap "" TERM; while :; do sleep 1; done) & echo $!; wait')
+        self.addCleanup(holder.kill)
+        pid = int(holder.stdout.readline())
+        for server in self.servers:
+            server.command("FLUSHALL")
+        self.assertEqual(self.end(holder), LOCK_LOST)
+        self.await_end(pid)
+
+    def test_a_command_does_not_outlive_its_guardian(self):
+        holder = start("lock", "job", *self.redis, "--", "sh", "-c", "echo $$; exec sleep 600")
+        pid = int(holder.stdout.readline())
+        holder.kill()
+        holder.communicate(timeout=60)
+        self.await_end(pid)
+
+    def test_a_stubborn_command_is_gone_before_the_lock_expires(self):
+        holder = start("lock", "job", *self.redis, "--expiry", "3s", "--kill-after", "1s", "--", "sh", "-c",
+                       'trap "" TERM; echo $$; while :; do sleep 0.1; done')
+        self.addCleanup(holder.kill)
+        pid = int(holder.stdout.readline())
+        for server in self.servers:
+            server.process.send_signal(signal.SIGSTOP)  # nothing is renewed from here on
+        begin = time.monotonic()
+        self.await_end(pid)
+        self.assertLess(time.monotonic() - begin, 3.4)  # much less than the expiry and a second
+        self.assertEqual(self.end(holder), LOCK_LOST)
+
+    def test_a_command_cannot_be_given_more_time_than_the_lock_has(self):
+        ended = run("lock", "job", *self.redis, "--expiry", "4s", "--kill-after", "2s", "--", "true")
+        self.assertNotEqual(ended.status, OK)
+        self.assertIn("at most 1900 ms", ended.err)
+
+    def await_end(self, pid):
+        """Whether or not anybody has reaped it."""
+        deadline = time.monotonic() + 60
+        while state_of(pid) not in ("", "Z"):
+            self.assertLess(time.monotonic(), deadline, "still running")
+            time.sleep(0.01)
+
     def test_interrupts_are_handed_on(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             holder = self.hold()
             holder.send_signal(number)
             self.assertEqual(holder.wait(timeout=60), 128 + number)
@@ -119,10 +169,11 @@ class LockTest(unittest.TestCase):
             acl = Path(folder, "users.acl")
             acl.write_text(printed.replace("PASSWORD", "secret") + "user default on nopass ~* &* +@all\n")
             server = self.enterContext(Redis("--aclfile", str(acl)))
-            ended = run("lock", "job", "--redis", server.address + ",user=locker,password=secret", "--expiry", "300ms",
+            address = server.address + ",user=locker,password=secret,defaultDatabase=3"
+            ended = run("lock", "job", "--redis", address, "--expiry", "300ms",
                         "--", "sleep", "1")
             self.assertEqual(ended.status, OK, ended.err)
-            self.assertEqual(server.command("GET", "redlock:job"), "")
+            self.assertEqual(server.command("-n", "3", "GET", "redlock:job"), "")
             refused = server.command("--user", "locker", "--pass", "secret", "--no-auth-warning", "KEYS", "*")
             self.assertIn("NOPERM", refused)
 

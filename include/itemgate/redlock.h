@@ -79,7 +79,13 @@ enum class RedLockDeadline {
   kStrict,      // the answer comes within `wait`
 };
 
-enum class RedLockLossReason { kExpired, kTaken, kMissing, kHoldMax };
+enum class RedLockLossReason {
+  kExpired,
+  kTaken,
+  kMissing,
+  kHoldMax,
+  kFactoryClosed,  // its factory was destroyed first
+};
 
 /// How to take one lock.
 struct RedLockOptions {
@@ -97,7 +103,8 @@ struct RedLockOptions {
   std::chrono::milliseconds
       lost_margin{};  // how long before its expiry a lock counts as lost; 0: a twentieth
   RedLockMissingKey missing_key = RedLockMissingKey::kCountAsLost;
-  /// Called once when the lock is lost, on the factory's thread: must not block.
+  /// Called once when the lock is lost, on the factory's thread: must not block. It may still be
+  /// running when the lock is destroyed: call Release() first if it uses what ends with the lock.
   std::function<void(RedLockLossReason)> on_lost;
 };
 

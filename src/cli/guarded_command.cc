@@ -1,9 +1,13 @@
 #include "cli/guarded_command.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <optional>
 
 #include "base/check.h"
@@ -14,40 +18,117 @@ namespace {
 constexpr int kNoProgram = 127;
 constexpr int kSignalled = 128;
 
+constexpr int kInterrupts[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+bool IsInterrupt(int signal) {
+  return std::ranges::find(kInterrupts, signal) != std::end(kInterrupts);
+}
+
+bool IsIgnored(int signal) {
+  struct sigaction action{};
+  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 sigset_t AwaitedSignals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGCHLD, SIGUSR1}) sigaddset(&set, signal);
+  for (const int signal : {SIGCHLD, SIGUSR1}) sigaddset(&set, signal);
+  for (const int signal : kInterrupts)
+    if (!IsIgnored(signal)) sigaddset(&set, signal);  // nohup, or in a script's background
   return set;
 }
 
 /// The next signal; nothing if none comes until then.
-std::optional<int> NextSignal(std::optional<Duration> time_max) {
+std::optional<int> NextSignal(std::optional<Instant> end) {
   const sigset_t set = AwaitedSignals();
-  int signal = 0;
-  if (!time_max) {
-    ITEMGATE_CHECK(sigwait(&set, &signal) == 0);
-    return signal;
+  while (true) {
+    int signal = 0;
+    if (!end) {
+      signal = sigwaitinfo(&set, nullptr);
+    } else {
+      const Duration left = std::max(*end - SystemClock().Now(), Duration::zero());
+      const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+      const timespec timeout{.tv_sec = seconds.count(), .tv_nsec = (left - seconds).count()};
+      signal = sigtimedwait(&set, nullptr, &timeout);
+    }
+    if (signal >= 0) return signal;
+    if (errno == EAGAIN) return std::nullopt;
+    ITEMGATE_CHECK(errno == EINTR);
   }
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(*time_max);
-  const timespec timeout{.tv_sec = seconds.count(), .tv_nsec = (*time_max - seconds).count()};
-  signal = sigtimedwait(&set, nullptr, &timeout);
-  return signal < 0 ? std::nullopt : std::optional(signal);
 }
 
-pid_t StartProgram(const std::vector<std::string>& command) {
+/// The controlling terminal, if we are in its foreground.
+class Terminal {
+ public:
+  Terminal() : file_(open("/dev/tty", O_RDWR | O_CLOEXEC)) {
+    is_ours_ = file_ >= 0 && tcgetpgrp(file_) == getpgrp();
+  }
+  ~Terminal() {
+    if (file_ >= 0) close(file_);
+  }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+
+  void GiveTo(pid_t group) const {
+    if (!is_ours_) return;
+    sigset_t set;  // else who is not in the foreground is stopped here
+    sigset_t before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTTOU);
+    (void)sigprocmask(SIG_BLOCK, &set, &before);
+    (void)tcsetpgrp(file_, group);
+    (void)sigprocmask(SIG_SETMASK, &before, nullptr);
+  }
+
+ private:
+  int file_;
+  bool is_ours_ = false;
+};
+
+[[noreturn]] void BecomeProgram(char* const* argv, const Terminal& terminal, pid_t parent) {
+  (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(kSignalled + SIGKILL);  // it has ended already
+  (void)setpgid(0, 0);
+  terminal.GiveTo(getpid());
+  const sigset_t set = AwaitedSignals();
+  (void)sigprocmask(SIG_UNBLOCK, &set, nullptr);
+  (void)signal(SIGPIPE, SIG_DFL);
+  execvp(argv[0], argv);
+  _exit(kNoProgram);
+}
+
+pid_t StartProgram(const std::vector<std::string>& command, const Terminal& terminal) {
   std::vector<std::string> words = command;
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  const pid_t parent = getpid();
   const pid_t pid = fork();
   ITEMGATE_CHECK(pid >= 0);
-  if (pid > 0) return pid;
-  const sigset_t set = AwaitedSignals();
-  (void)sigprocmask(SIG_UNBLOCK, &set, nullptr);
-  (void)signal(SIGPIPE, SIG_DFL);
-  execvp(argv[0], argv.data());
-  _exit(kNoProgram);
+  if (pid == 0) BecomeProgram(argv.data(), terminal, parent);
+  (void)setpgid(pid, pid);  // here too: whichever is first
+  return pid;
+}
+
+/// Whether it has ended. It stays a zombie, so that its number remains its group's.
+bool HasEnded(pid_t pid) {
+  siginfo_t info{};
+  return waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == pid;
+}
+
+/// One that the keyboard has stopped would keep the lock, and nobody would get the terminal: it goes on.
+void ContinueIfSuspended(pid_t pid) {
+  siginfo_t info{};
+  if (waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WNOHANG) == 0 && info.si_pid == pid &&
+      info.si_status == SIGTSTP)
+    kill(-pid, SIGCONT);
+}
+
+int StatusOf(pid_t pid) {
+  int status = 0;
+  ITEMGATE_CHECK(waitpid(pid, &status, 0) == pid);
+  return WIFSIGNALED(status) ? kSignalled + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 }  // namespace
@@ -58,7 +139,7 @@ GuardedCommand::GuardedCommand() {
 }
 
 GuardedCommand::~GuardedCommand() {
-  while (NextSignal(Duration::zero())) {
+  while (NextSignal(Instant{})) {
   }
   const sigset_t set = AwaitedSignals();
   ITEMGATE_CHECK(pthread_sigmask(SIG_UNBLOCK, &set, nullptr) == 0);
@@ -69,33 +150,36 @@ void GuardedCommand::Poke() { ITEMGATE_CHECK(kill(getpid(), SIGUSR1) == 0); }
 void GuardedCommand::WaitFor(const std::function<bool()>& done, std::stop_source& interrupted) {
   while (!done()) {
     const int signal = *NextSignal(std::nullopt);
-    if (signal == SIGINT || signal == SIGTERM) interrupted.request_stop();
+    if (IsInterrupt(signal)) interrupted.request_stop();
   }
 }
 
 CommandEnd GuardedCommand::Run(const std::vector<std::string>& command, const std::stop_token& lost,
                                Duration patience) {
-  const pid_t pid = StartProgram(command);
+  const Terminal terminal;
+  const pid_t pid = StartProgram(command, terminal);
   const std::stop_callback poke(lost, [] { Poke(); });
+  std::optional<Instant> kill_at;
   bool was_stopped = false;
-  bool was_killed = false;
-  while (true) {
-    int status = 0;
-    if (waitpid(pid, &status, WNOHANG) == pid)
-      return {.status = WIFSIGNALED(status) ? kSignalled + WTERMSIG(status) : WEXITSTATUS(status),
-              .was_stopped = was_stopped};
+  while (!HasEnded(pid)) {
+    ContinueIfSuspended(pid);
     if (lost.stop_requested() && !was_stopped) {
       was_stopped = true;
-      kill(pid, SIGTERM);
+      kill_at = SystemClock().Now() + patience;
+      kill(-pid, SIGTERM);
+      kill(-pid, SIGCONT);  // one that is stopped would not notice
     }
-    const auto signal =
-        NextSignal(was_stopped && !was_killed ? std::optional(patience) : std::nullopt);
-    if (!signal && !was_killed) {
-      was_killed = true;
-      kill(pid, SIGKILL);
+    const auto signal = NextSignal(kill_at);
+    if (!signal) {
+      kill_at.reset();
+      kill(-pid, SIGKILL);
+    } else if (IsInterrupt(*signal)) {
+      kill(-pid, *signal);
     }
-    if (signal == SIGINT || signal == SIGTERM) kill(pid, *signal);
   }
+  if (was_stopped) kill(-pid, SIGKILL);  // what it has started and left behind
+  terminal.GiveTo(getpgrp());
+  return {.status = StatusOf(pid), .was_stopped = was_stopped};
 }
 
 }  // namespace itemgate::cli

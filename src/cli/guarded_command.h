@@ -15,8 +15,8 @@ struct CommandEnd {
   bool was_stopped = false;  // by us, because the lock was lost
 };
 
-/// Runs other programs while something is held that may be lost. Blocks SIGINT, SIGTERM, SIGCHLD and SIGUSR1 for its
-/// life: make it before any other thread. One at a time; main thread.
+/// Runs other programs while something is held that may be lost. Blocks SIGINT, SIGTERM, SIGHUP and SIGQUIT, unless
+/// they are ignored, and SIGCHLD and SIGUSR1 for its life: make it before any other thread. One at a time; main thread.
 class GuardedCommand {
  public:
   GuardedCommand();
@@ -24,13 +24,14 @@ class GuardedCommand {
   GuardedCommand(const GuardedCommand&) = delete;
   GuardedCommand& operator=(const GuardedCommand&) = delete;
 
-  /// Starts the program and waits for its end. SIGINT and SIGTERM are handed on to it; when `lost` is requested it gets
-  /// SIGTERM, and SIGKILL if it is still there `patience` later. 127 if there is no such program.
+  /// Starts the program in a process group of its own, in the foreground if we are, and waits for its end. Interrupts
+  /// are handed on to the group; when `lost` is requested it gets SIGTERM, and SIGKILL `patience` later or when the
+  /// program has ended. The program is killed if we end first. 127 if there is no such program.
   [[nodiscard]] CommandEnd Run(const std::vector<std::string>& command, const std::stop_token& lost,
                                Duration patience);
 
-  /// Waits until `done` says so, and requests `interrupted` if SIGINT or SIGTERM comes meanwhile. `done` is looked at
-  /// when Poke was called.
+  /// Waits until `done` says so, and requests `interrupted` if SIGINT, SIGTERM, SIGHUP or SIGQUIT comes meanwhile.
+  /// `done` is looked at when Poke was called.
   void WaitFor(const std::function<bool()>& done, std::stop_source& interrupted);
   /// From any thread.
   static void Poke();

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -15,13 +16,15 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kWordsMax = 1 << 20;
+constexpr milliseconds kUsualKillAfter(5000);
+constexpr milliseconds kKillingMax(100);  // from SIGKILL to the end
 
 struct LockSettings {
   std::vector<std::string> words;  // the name, then the command
   std::vector<std::string> redis = {"127.0.0.1:6379"};
   std::string expiry = "30s";
   std::string wait;
-  std::string kill_after = "5s";
+  std::string kill_after;
   bool no_wait = false;
   int conflict_status = static_cast<int>(ExitStatus::kBusy);
 };
@@ -29,15 +32,33 @@ struct LockSettings {
 struct LockTimes {
   milliseconds expiry;
   std::optional<milliseconds> wait;
-  Duration kill_after;
+  milliseconds kill_after;
+  milliseconds lost_margin;  // before the expiry: a command that is killed then is gone by then
 };
+
+Result<void> SetKillAfter(const LockSettings& settings, LockTimes& times) {
+  const milliseconds killing = std::min(kKillingMax, times.expiry / 10);
+  const milliseconds longest = times.expiry / 2 - killing;
+  times.kill_after = std::min(kUsualKillAfter, longest);
+  if (!settings.kill_after.empty()) {
+    const auto kill_after = ParseDuration(settings.kill_after);
+    if (!kill_after) return std::unexpected(kill_after.error());
+    times.kill_after = std::chrono::ceil<milliseconds>(*kill_after);
+    if (times.kill_after > longest)
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("--kill-after {} is too long: with --expiry {} ms the command has "
+                              "at most {} ms to end before somebody else may get the lock",
+                              settings.kill_after, times.expiry.count(), longest.count()));
+  }
+  times.lost_margin = times.kill_after + killing;
+  return {};
+}
 
 Result<LockTimes> TimesOf(const LockSettings& settings) {
   const auto expiry = ParseDuration(settings.expiry);
   if (!expiry) return std::unexpected(expiry.error());
-  const auto kill_after = ParseDuration(settings.kill_after);
-  if (!kill_after) return std::unexpected(kill_after.error());
-  LockTimes times{.expiry = std::chrono::ceil<milliseconds>(*expiry), .kill_after = *kill_after};
+  LockTimes times{.expiry = std::chrono::ceil<milliseconds>(*expiry)};
+  if (auto set = SetKillAfter(settings, times); !set) return std::unexpected(set.error());
   if (settings.wait.empty()) return times;
   const auto wait = ParseDuration(settings.wait);
   if (!wait) return std::unexpected(wait.error());
@@ -46,7 +67,7 @@ Result<LockTimes> TimesOf(const LockSettings& settings) {
 }
 
 RedLockOptions OptionsOf(const LockSettings& settings, const LockTimes& times) {
-  RedLockOptions options{.expiry = times.expiry};
+  RedLockOptions options{.expiry = times.expiry, .lost_margin = times.lost_margin};
   if (settings.no_wait || times.wait == milliseconds(0)) return options;
   options.wait = times.wait.value_or(std::chrono::days(365));  // as long as it takes
   options.retry = milliseconds(500);
@@ -102,7 +123,8 @@ ExitStatus RunLock(Context& context, const LockSettings& settings) {
   // Waits for somebody else, but not for servers that are not there.
   std::stop_source interrupted;
   auto acquired =
-      Acquire(**factory, guard, settings.words.front(), {.expiry = options.expiry}, interrupted);
+      Acquire(**factory, guard, settings.words.front(),
+              {.expiry = options.expiry, .lost_margin = options.lost_margin}, interrupted);
   const bool is_taken =
       acquired && *acquired && (*acquired)->status() == RedLockStatus::kConflicted;
   if (is_taken && options.wait > milliseconds(0))
@@ -134,7 +156,8 @@ void AddLockCommand(CLI::App& root, Context& context) {
                                              "Redis servers, renews it while the command runs,\n"
                                              "and gives it back. Waits for the lock as long as it "
                                              "takes, unless --wait or --no-wait is given. If the\n"
-                                             "lock is lost the command gets SIGTERM, then SIGKILL. "
+                                             "lock is lost the command, with all of its process "
+                                             "group, gets SIGTERM, then SIGKILL. "
                                              "Ends with the command's own exit code; with 128 and\n"
                                              "the signal's number if a signal ended it; with 3 if "
                                              "somebody else has the lock, 7 if too few servers\n"
@@ -167,8 +190,11 @@ void AddLockCommand(CLI::App& root, Context& context) {
           ->type_name("DURATION");
   command.add_flag("-n,--no-wait", settings->no_wait, "Do not wait for the lock")->excludes(wait);
   command
-      .add_option("--kill-after", settings->kill_after,
-                  "How long a command may take to end when the lock is lost; 5s if not given")
+      .add_option(
+          "--kill-after", settings->kill_after,
+          "How long a command may take to end when the lock is lost, which is told that much "
+          "before the expiry;\nless than half the expiry; 5s if not given, or what the "
+          "expiry allows")
       ->type_name("DURATION");
   command
       .add_option("-E,--conflict-exit-code", settings->conflict_status,

@@ -49,8 +49,12 @@ class Examiner final : private redis::NodeListener {
     if (state != redis::NodeState::kReady || was_ready_) return;
     was_ready_ = true;
     node_->Send(redis::CommandList("INFO"), {}, [this](const redis::Answer& answer) {
-      if (answer.ok() && !answer.replies[0].is_error())
+      if (!answer.ok())
+        examination_.silence = answer.failure->message;
+      else if (!answer.replies[0].is_error())
         examination_.info = answer.replies[0].text();
+      else if (answer.replies[0].error_kind() != redis::FailureKind::kNoPermission)
+        examination_.silence = answer.replies[0].text();
     });
     AskTime();
     (void)loop_.PostAfter(kBetweenSamples, [this] { AskTime(); });
@@ -88,6 +92,8 @@ class Diagnosis {
   void Run() {
     if (!server_.failure.empty())
       return Say(Severity::kProblem, "cannot be reached: " + server_.failure);
+    if (!server_.silence.empty())
+      return Say(Severity::kProblem, "does not say how it is: " + server_.silence);
     if (server_.info.empty())
       return Say(
           Severity::kWarning,
@@ -210,7 +216,8 @@ std::vector<Finding> DiagnoseLockServers(const std::vector<RedisExamination>& se
 
 std::string LeastLockAcl(std::string_view user, std::string_view key_prefix) {
   return fmt::format(
-      "user {} on >PASSWORD ~{}* &{}* +set +get +del +pexpire +publish +subscribe +unsubscribe "
+      "user {} reset on >PASSWORD resetchannels ~{}* &{}* +select +set +get +del +pexpire +publish "
+      "+subscribe +unsubscribe "
       "+eval +evalsha +script|load "
       "+ping +info +time +client|setname",
       user, key_prefix, key_prefix);

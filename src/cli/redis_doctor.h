@@ -15,7 +15,8 @@ namespace itemgate::cli {
 struct RedisExamination {
   std::string address;
   std::string failure;  // why it could not be asked; empty: it was
-  std::string info;     // all that INFO says; empty if the ACL forbids it
+  std::string info;     // all that INFO says; empty if the ACL forbids it, or it was not answered
+  std::string silence;  // why INFO was not answered; empty: it was, or is forbidden
   bool uses_tls = false;
   bool is_default_user = true;
   std::optional<Duration> clock_offset;  // its clock ahead of ours, give or take half a round trip

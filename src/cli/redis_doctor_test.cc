@@ -71,6 +71,21 @@ TEST(RedisDoctor, EachFaultIsNamed) {
   }
 }
 
+TEST(RedisDoctor, WhoDoesNotAnswerInfoNeedNotBeForbiddenTo) {
+  RedisExamination server = Healthy("a", "1");
+  server.info.clear();
+  EXPECT_THAT(DiagnoseLockServers({server}), Says(Severity::kWarning, "allow +info"));
+  server.silence = "no answer within 1 s";
+  EXPECT_THAT(DiagnoseLockServers({server}), Says(Severity::kProblem, "no answer within 1 s"));
+  EXPECT_THAT(DiagnoseLockServers({server}), testing::Not(Says(Severity::kWarning, "allow +info")));
+}
+
+TEST(RedisDoctor, TheAclBeginsWithNothing) {
+  EXPECT_THAT(LeastLockAcl("me", "redlock:"),
+              testing::StartsWith("user me reset on >PASSWORD resetchannels ~redlock:* &redlock:* "
+                                  "+select +set "));
+}
+
 TEST(RedisDoctor, ALimitedMemoryMakesEvictionAProblem) {
   RedisExamination server = Healthy("a", "1");
   server.info =

@@ -112,7 +112,12 @@ class Node::Impl final : public std::enable_shared_from_this<Node::Impl>, privat
   }
 
   void Connect(const SocketAddress& address) {
-    auto tls = tls_ ? tls_->NewSession(options_.endpoint.host) : nullptr;
+    std::unique_ptr<TlsSession> tls;
+    if (tls_) {
+      auto made = tls_->NewSession(options_.endpoint.host);
+      if (!made) return Down({.kind = FailureKind::kUnreachable, .message = made.error().message});
+      tls = *std::move(made);
+    }
     const auto begun = transport_.Open(address, options_.user_timeout, std::move(tls));
     if (!begun) Down({.kind = FailureKind::kUnreachable, .message = begun.error().message});
   }

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 #include "base/check.h"
 
@@ -24,8 +25,13 @@ std::unexpected<Error> BadFile(const char* what, const std::string& path) {
                                                "\": " + TakeReason() + "; it must be PEM");
 }
 
-bool IsAddress(const std::string& host) {
-  return host.contains(':') || host.find_first_not_of("0123456789.") == std::string::npos;
+/// What no host name and no address has; verified against it, a certificate would be refused or, worse, not be checked.
+bool IsNoServerName(const std::string& name) {
+  if (name.find('\0') != std::string::npos || name.contains('%')) return true;
+  if (!name.contains(':')) return false;
+  ASN1_OCTET_STRING* const address = a2i_IPADDRESS(name.c_str());
+  ASN1_OCTET_STRING_free(address);
+  return address == nullptr;
 }
 
 std::string AdviceForCertificate(long verified, const std::string& server_name) {
@@ -72,6 +78,11 @@ TlsContext::TlsContext(TlsOptions options, std::unique_ptr<ssl_ctx_st, Free> con
     : options_(std::move(options)), context_(std::move(context)) {}
 
 Result<TlsContext> TlsContext::Make(TlsOptions options) {
+  if (IsNoServerName(options.server_name))
+    return Fail(ErrorCode::kInvalidArgument,
+                "\"" + options.server_name +
+                    "\" is no name of a server to verify: give a host name or an IP address, "
+                    "without port or zone");
   ERR_clear_error();
   std::unique_ptr<SSL_CTX, Free> context(SSL_CTX_new(TLS_client_method()));
   ITEMGATE_CHECK(context != nullptr);
@@ -94,15 +105,20 @@ Result<TlsContext> TlsContext::Make(TlsOptions options) {
   return TlsContext(std::move(options), std::move(context));
 }
 
-std::unique_ptr<TlsSession> TlsContext::NewSession(const std::string& host) const {
+Result<std::unique_ptr<TlsSession>> TlsContext::NewSession(const std::string& host) const {
   std::unique_ptr<SSL, TlsSession::Free> ssl(SSL_new(context_.get()));
   ITEMGATE_CHECK(ssl != nullptr);
   const std::string& name = options_.server_name.empty() ? host : options_.server_name;
-  if (IsAddress(name)) {
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), name.c_str());
-  } else {
-    SSL_set_tlsext_host_name(ssl.get(), name.c_str());
-    SSL_set1_host(ssl.get(), name.c_str());
+  if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), name.c_str()) != 1) {
+    const bool verifies = options_.verify == TlsOptions::Verify::kChainAndName;
+    const bool is_set = SSL_set_tlsext_host_name(ssl.get(), name.c_str()) == 1 &&
+                        SSL_set1_host(ssl.get(), name.c_str()) == 1 && !name.empty() &&
+                        !name.contains('\0');
+    ERR_clear_error();
+    if (verifies && !is_set)
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          "\"" + name + "\" is no name that a certificate could have: give one (sslHost=...)");
   }
   SSL_set_bio(ssl.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
   SSL_set_connect_state(ssl.get());

@@ -19,11 +19,13 @@ class TlsSession;
 /// What all TLS connections to one node share: trust, our certificate. One thread at a time.
 class TlsContext {
  public:
-  /// Reads the files. Fails with kInvalidArgument; the message names the file and what is wrong with it.
+  /// Reads the files. Fails with kInvalidArgument; the message names the file and what is wrong with it, or the server
+  /// name that is none.
   [[nodiscard]] static Result<TlsContext> Make(TlsOptions options);
 
-  /// A client's session for a server of that name or address, unless the options name another.
-  [[nodiscard]] std::unique_ptr<TlsSession> NewSession(const std::string& host) const;
+  /// A client's session for a server of that name or address, unless the options name another. Fails with
+  /// kInvalidArgument if a certificate cannot be checked against it.
+  [[nodiscard]] Result<std::unique_ptr<TlsSession>> NewSession(const std::string& host) const;
 
  private:
   struct Free {

@@ -59,6 +59,15 @@ TEST_F(TlsLiveTest, ChecksTheServersNameAndExplains) {
   EXPECT_THAT(wrong.WaitForFailure(), HasSubstr("the certificate is not for \"redis.example\""));
 }
 
+// Neither an address nor a usual name, and yet checked.
+TEST_F(TlsLiveTest, AnAddressCutShortIsCheckedAsAName) {
+  const RedisServer server({.tls = &certificates_});
+  NodeOptions options = OptionsFor(server);
+  options.tls->server_name = "10.0.0";
+  LiveNode wrong(loop_, options);
+  EXPECT_THAT(wrong.WaitForFailure(), HasSubstr("the certificate is not for \"10.0.0\""));
+}
+
 TEST_F(TlsLiveTest, TrustsNobodyWithoutAnAuthorityUnlessToldTo) {
   const RedisServer server({.tls = &certificates_});
   NodeOptions options = OptionsFor(server);

@@ -60,7 +60,9 @@ void Engine::Apply(LockEntry& lock, const Step& step) {
   const std::shared_ptr<LockEntry> kept = Keeps(lock) ? locks_[lock.index] : nullptr;
   if (!lock.done || step.answered) lock.Publish();
   if (step.lost && lock.on_lost)
-    AnswerLater([kept, reason = *lock.protocol.loss_reason()] { kept->on_lost(reason); });
+    AnswerLater([kept, reason = *lock.protocol.loss_reason()] {
+      if (!kept->is_abandoned) kept->on_lost(reason);
+    });
   if (step.answered) {
     lock.on_cancel.reset();
     AnswerLater(
@@ -265,11 +267,20 @@ void Engine::Close(Duration wait, std::function<void()> closed) {
   (void)loop_.PostAfter(wait, closed_);
   if (locks_.empty()) AnswerLater(closed_);
   for (const auto& lock : std::vector(locks_)) {
-    if (lock->done)
+    if (lock->done) {
       Cancel(*lock);
-    else
+    } else {
+      Apply(*lock, lock->protocol.Close());
       Release(*lock, {});
+    }
   }
+}
+
+void Engine::FinishAnswers() {
+  for (const auto& lock : locks_)
+    for (auto& done : std::exchange(lock->releases, {}))
+      AnswerLater([done = std::move(done), release = lock->protocol.release()] { done(release); });
+  while (!answers_.empty()) Flush();
 }
 
 void Engine::AnswerLater(std::move_only_function<void()> answer) {

@@ -43,6 +43,9 @@ class Engine final : public VoteReceiver {
   /// Ends every lock, and calls `closed` when all is said, or after `wait`.
   void Close(Duration wait, std::function<void()> closed);
 
+  /// Gives the answers that are still owed. REQUIRES: the loop has run its last task, on this thread.
+  void FinishAnswers();
+
   /// Calls it when all nodes are connected, or after `wait`.
   void CallWhenConnected(Duration wait, std::function<void()> call);
 

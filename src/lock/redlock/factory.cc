@@ -40,7 +40,7 @@ Result<void> CheckOptions(std::string_view resource, const RedLockOptions& optio
 }
 
 Result<redis::NodeOptions> NodeOf(const RedLockEndPoint& end_point,
-                                  const std::string& client_name) {
+                                  const RedLockFactoryOptions& options) {
   if (end_point.end_points.size() != 1)
     return Fail(
         end_point.end_points.empty() ? ErrorCode::kInvalidArgument : ErrorCode::kUnsupported,
@@ -54,12 +54,16 @@ Result<redis::NodeOptions> NodeOf(const RedLockEndPoint& end_point,
   auto node = redlock::ParseServerAddress(end_point.end_points.front());
   if (!node) return node;
   if (end_point.redis_database >= 0) node->greeting.database = end_point.redis_database;
-  if (node->greeting.client_name.empty()) node->greeting.client_name = client_name;
+  if (node->greeting.client_name.empty()) node->greeting.client_name = options.client_name;
+  node->call_timeout = std::max<Duration>(node->call_timeout, options.node_timeout);
   node->seed = UnpredictableSeed();
   if (!node->tls) return node;
-  node->tls->ca_file = end_point.tls_ca_file;
-  node->tls->certificate_file = end_point.tls_certificate_file;
-  node->tls->key_file = end_point.tls_key_file;
+  const auto prefer = [](std::string& file, const std::string& given) {
+    if (!given.empty()) file = given;
+  };
+  prefer(node->tls->ca_file, end_point.tls_ca_file);
+  prefer(node->tls->certificate_file, end_point.tls_certificate_file);
+  prefer(node->tls->key_file, end_point.tls_key_file);
   return node;
 }
 
@@ -182,7 +186,7 @@ Result<std::unique_ptr<RedLockFactory>> RedLockFactory::Create(
   std::vector<redis::NodeOptions> nodes;
   EngineOptions engine{.id_style = options.id_style, .publish_releases = options.publish_releases};
   for (const RedLockEndPoint& end_point : end_points) {
-    auto node = NodeOf(end_point, options.client_name);
+    auto node = NodeOf(end_point, options);
     if (!node) return std::unexpected(node.error());
     if (end_point.redis_key_format != end_points.front().redis_key_format)
       return wrong("every end point must have the same key format");

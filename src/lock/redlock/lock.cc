@@ -104,6 +104,7 @@ std::optional<RedLockLossReason> RedLock::loss_reason() const {
 }
 
 void RedLock::ReleaseAsync(std::function<void(RedLockRelease)> done) {
+  entry_->is_abandoned = true;
   const auto home = entry_->home.lock();
   const bool posted = home && home->Post([engine = &home->engine(), entry = entry_, done] {
     engine->Release(*entry, done);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -48,6 +49,9 @@ class LockEntry final : public WheelEntry {
   std::string id;
   std::weak_ptr<LoopThread> home;  // weak: a lock may outlive its factory
   std::function<void(RedLockLossReason)> on_lost;
+
+  std::atomic<bool> is_abandoned =
+      false;  // its owner is gone, or has released it: hears of no loss
 
   // The engine's.
   LockProtocol protocol;

@@ -41,7 +41,10 @@ Result<void> LoopThread::Begin(const std::vector<redis::NodeOptions>& nodes) {
     const MutexLock lock(mu_);
     is_closed_ = false;
   }
-  thread_ = std::thread([this] { loop_.Run(); });
+  thread_ = std::thread([this] {
+    loop_.Run();
+    engine_.FinishAnswers();
+  });
   return {};
 }
 

@@ -81,6 +81,7 @@ Step LockProtocol::Decide(Instant now) {
 
 Step LockProtocol::Failed(RedLockStatus status, Instant now) {
   status_ = status;
+  valid_until_ = {};
   Settle();
   Step step{.unlock = SendUnlock(owed_)};
   const bool may_wait =

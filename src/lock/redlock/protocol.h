@@ -65,6 +65,8 @@ class LockProtocol {
   [[nodiscard]] Step OnWake(Instant now);
   /// Before it was answered: gives up, leaving nothing behind. Later: nothing.
   [[nodiscard]] Step Cancel(Instant now);
+  /// Nobody will renew it any more: lost if it is held. It has yet to be released.
+  [[nodiscard]] Step Close();
   /// REQUIRES: it was answered.
   [[nodiscard]] Step Release(Instant now);
 

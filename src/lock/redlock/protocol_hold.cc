@@ -27,7 +27,7 @@ Step LockProtocol::Acquired(Instant now) {
   status_ = RedLockStatus::kAcquired;
   Settle();
   acquired_at_ = now;
-  renew_at_ = RenewalAfter(asked_at_, plan_.expiry);
+  renew_at_ = std::max(RenewalAfter(asked_at_, plan_.expiry), now);
   ArmHold();
   return {.answered = true};
 }
@@ -94,6 +94,8 @@ Step LockProtocol::Extended(Instant now) {
   ArmHold();
   return {.set = ballot_.missing()};
 }
+
+Step LockProtocol::Close() { return is_held() ? Lose(RedLockLossReason::kFactoryClosed) : Step{}; }
 
 Step LockProtocol::Lose(RedLockLossReason reason) {
   state_ = State::kLost;

@@ -149,6 +149,35 @@ TEST(HeldLock, IsNotRenewedBeyondTheLongestHold) {
   EXPECT_EQ(lock.protocol.loss_reason(), RedLockLossReason::kHoldMax);
 }
 
+TEST(HeldLock, IsLostWhenItsFactoryIsClosedAndThenReleased) {
+  HeldLock lock(3);
+  EXPECT_TRUE(lock.protocol.Close().lost);
+  EXPECT_EQ(lock.protocol.loss_reason(), RedLockLossReason::kFactoryClosed);
+  EXPECT_FALSE(lock.protocol.Close().lost);
+  EXPECT_EQ(lock.Release().unlock, NodeSet::First(3));
+}
+
+TEST(HeldLock, ARenewalIsNeverDueInThePast) {
+  Plan plan = PlanFor(1, kExpiry);
+  plan.node_timeout = kExpiry;
+  ProtocolUnderTest lock(plan);
+  (void)lock.Start();
+  lock.now += kExpiry / 2;  // a slow answer, beyond the time to renew
+  EXPECT_TRUE(lock.Set(0, kGranted).answered);
+  EXPECT_GE(*lock.protocol.due(), lock.now);
+}
+
+TEST(HeldLock, OneThatWasNeverAcquiredHasNoEnd) {
+  Plan plan = PlanFor(1, kExpiry);
+  plan.node_timeout = 2 * kExpiry;
+  ProtocolUnderTest lock(plan);
+  (void)lock.Start();
+  lock.now += kExpiry;  // a majority, too late
+  EXPECT_TRUE(lock.Set(0, kGranted).answered);
+  EXPECT_EQ(lock.protocol.status(), RedLockStatus::kExpired);
+  EXPECT_EQ(lock.protocol.valid_until(), Instant{});
+}
+
 TEST(HeldLock, ReleaseIsAnsweredAtQuorumAndCountsTheNodes) {
   HeldLock lock(5);
   EXPECT_EQ(lock.Release().unlock, NodeSet::First(5));

@@ -306,11 +306,38 @@ TEST_F(RedLockLive, TheSameServerTwiceIsNoQuorum) {
 
 TEST_F(RedLockLive, ReleasesWhatIsHeldWhenItIsClosed) {
   auto factory = ConnectTo(fleet_);
-  auto lock = factory->CreateLock("closed", kLiveExpiry);
+  std::atomic<int> reason = -1;
+  auto lock = factory->CreateLock(
+      "closed", {.on_lost = [&](RedLockLossReason why) { reason = static_cast<int>(why); }});
+  const std::stop_token lost = lock->lost_token();
+  EXPECT_FALSE(lost.stop_requested());
   factory.reset();
   EXPECT_EQ(CountKeys(fleet_, "redlock:closed"), 0);
+  EXPECT_TRUE(lost.stop_requested());
+  EXPECT_EQ(lock->loss_reason(), RedLockLossReason::kFactoryClosed);
+  EXPECT_EQ(reason, static_cast<int>(RedLockLossReason::kFactoryClosed));
   EXPECT_FALSE(lock->IsAcquired());
   EXPECT_EQ(lock->Release().released, 0);
+}
+
+TEST_F(RedLockLive, AReleaseIsAnsweredHoweverTheFactoryEnds) {
+  for (int round = 0; round < 20; ++round) {
+    auto factory = ConnectTo(fleet_);
+    std::atomic<int> answered = 0;
+    std::barrier begin(17);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 16; ++i) {
+      threads.emplace_back([&, lock = factory->TryLock("end:" + std::to_string(i))]() mutable {
+        begin.arrive_and_wait();
+        for (int again = 0; again < 50; ++again) lock->Release();
+        ++answered;
+      });
+    }
+    begin.arrive_and_wait();
+    factory.reset();
+    ASSERT_TRUE(Eventually([&] { return answered == 16; })) << "a release hangs in " << round;
+    for (std::thread& thread : threads) thread.join();
+  }
 }
 
 TEST_F(RedLockLive, BehindTheSeamOfContentLocks) {

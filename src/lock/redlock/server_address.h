@@ -6,9 +6,8 @@
 
 namespace itemgate::redlock {
 
-/// `host:port,password=…,user=…,defaultDatabase=…,name=…,ssl=…,sslHost=…` as StackExchange.Redis has it, or
-/// `redis://user:password@host:port/database`, or `rediss://…` with TLS. Fails with kInvalidArgument, and says which
-/// part is not understood; with kUnsupported for one that would have to be honoured and is not.
+/// The one server that a connection text (redis/connection_text.h) names. Fails as ParseConnectionText does, and with
+/// kUnsupported for Sentinels, a cluster, several servers, or a prefix of channels.
 [[nodiscard]] Result<redis::NodeOptions> ParseServerAddress(std::string_view text);
 
 }  // namespace itemgate::redlock

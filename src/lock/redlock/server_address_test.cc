@@ -33,6 +33,19 @@ TEST(ServerAddress, Tls) {
   EXPECT_EQ(ParseServerAddress("host:1,ssl=true,sslHost=name")->tls->server_name, "name");
 }
 
+TEST(ServerAddress, WhatIsMeantForTlsIsNeverPlain) {
+  EXPECT_EQ(ParseServerAddress("host:1,ssl=ture").error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(ParseServerAddress("host,ssl=true")->endpoint.port, 6380);
+  const auto address = ParseServerAddress("host:1,ssl=true,sslCaFile=ca.pem,sslCertFile=c.pem");
+  ASSERT_TRUE(address.has_value()) << address.error().message;
+  EXPECT_EQ(address->tls->ca_file, "ca.pem");
+  EXPECT_EQ(address->tls->certificate_file, "c.pem");
+}
+
+TEST(ServerAddress, AUriIsPercentDecoded) {
+  EXPECT_EQ(ParseServerAddress("redis://:p%40ss@host:1")->greeting.password, "p@ss");
+}
+
 TEST(ServerAddress, ThePortMayBeLeftOut) {
   EXPECT_EQ(ParseServerAddress("localhost")->endpoint.port, 6379);
   EXPECT_EQ(ParseServerAddress("redis://localhost")->endpoint.port, 6379);
@@ -42,6 +55,7 @@ TEST(ServerAddress, WhatIsNotHonouredIsRefused) {
   EXPECT_EQ(ParseServerAddress("").error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(ParseServerAddress("host:1,serviceName=x").error().code, ErrorCode::kUnsupported);
   EXPECT_EQ(ParseServerAddress("host:1,other:2").error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(ParseServerAddress("host:1,channelPrefix=p").error().code, ErrorCode::kUnsupported);
   EXPECT_EQ(ParseServerAddress("redis+cluster://host:1").error().code, ErrorCode::kUnsupported);
   EXPECT_EQ(ParseServerAddress("host:1,defaultDatabase=x").error().code,
             ErrorCode::kInvalidArgument);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -31,7 +32,8 @@ class TimerWheel {
   void Add(WheelEntry& entry, Instant due) {
     Remove(entry);
     entry.due = due;
-    const std::size_t index = IndexOf(TickOf(due));
+    const std::size_t index =
+        IndexOf(std::max(TickOf(due), done_));  // what was due is looked at next
     WheelEntry& slot = slots_[index];
     entry.next = &slot;
     entry.previous = slot.previous;

@@ -32,6 +32,15 @@ TEST(TimerWheel, IsExactWithinAMillisecondAndNeverEarly) {
   EXPECT_TRUE(wheel.TakeDue(kStart + seconds(1)).empty());
 }
 
+TEST(TimerWheel, WhatWasDueBeforeTheLastLookIsNotMissed) {
+  TimerWheel wheel;
+  WheelEntry entry;
+  EXPECT_TRUE(wheel.TakeDue(kStart).empty());
+  wheel.Add(entry, kStart - milliseconds(5));
+  EXPECT_LE(wheel.NextLook(), kStart);
+  EXPECT_EQ(wheel.TakeDue(kStart).size(), 1U);
+}
+
 TEST(TimerWheel, MovedAndRemoved) {
   TimerWheel wheel;
   WheelEntry moved;

@@ -1,0 +1,30 @@
+#include "redis/tls.h"
+
+#include <gtest/gtest.h>
+
+namespace itemgate::redis {
+namespace {
+
+using std::string_literals::operator""s;
+
+TEST(TlsContext, AServerNameThatNoCertificateCanHaveIsRefused) {
+  for (const std::string& name :
+       {"redis.example.com:6380"s, "fe80::1%eth0"s, "redis.example.com\0.evil"s, "[::1]"s}) {
+    const auto made = TlsContext::Make({.server_name = name});
+    ASSERT_FALSE(made.has_value()) << name;
+    EXPECT_EQ(made.error().code, ErrorCode::kInvalidArgument);
+  }
+  for (const std::string& name : {"redis.example.com"s, "10.0.0.1"s, "::1"s, "10.0.0"s})
+    EXPECT_TRUE(TlsContext::Make({.server_name = name}).has_value()) << name;
+}
+
+TEST(TlsContext, NoSessionWithoutAnythingToCheck) {
+  const auto context = TlsContext::Make({});
+  for (const std::string& host : {""s, "redis\0x"s, std::string(300, 'x')})
+    EXPECT_EQ(context->NewSession(host).error().code, ErrorCode::kInvalidArgument) << host;
+  EXPECT_TRUE(context->NewSession("localhost").has_value());
+  EXPECT_TRUE(context->NewSession("127.0.0.1").has_value());
+}
+
+}  // namespace
+}  // namespace itemgate::redis
