@@ -65,13 +65,13 @@ void Engine::Apply(LockEntry& lock, const Step& step) {
     });
   if (step.answered) {
     lock.on_cancel.reset();
-    AnswerLater(
-        [kept, done = std::exchange(lock.done, {}), is_cancelled = step.cancelled]() mutable {
-          if (is_cancelled)
-            done(Fail(ErrorCode::kCancelled, "cancelled while waiting for the lock"));
-          else
-            done(RedLock(std::move(kept)));
-        });
+    AnswerLater([kept = kept, done = std::exchange(lock.done, {}),
+                 is_cancelled = step.cancelled]() mutable {
+      if (is_cancelled)
+        done(Fail(ErrorCode::kCancelled, "cancelled while waiting for the lock"));
+      else
+        done(RedLock(std::move(kept)));
+    });
   }
   if (step.released) {
     for (auto& done : std::exchange(lock.releases, {}))

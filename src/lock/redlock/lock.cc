@@ -11,7 +11,6 @@ namespace itemgate {
 
 using redlock::LockEntry;
 using redlock::LockSnapshot;
-using redlock::LoopThread;
 
 std::string_view RedLockStatusName(RedLockStatus status) {
   switch (status) {
