@@ -38,15 +38,17 @@ sigset_t AwaitedSignals() {
   return set;
 }
 
+constexpr Instant kNever = Instant::max();
+
 /// The next signal; nothing if none comes until then.
-std::optional<int> NextSignal(std::optional<Instant> end) {
+std::optional<int> NextSignal(Instant end) {
   const sigset_t set = AwaitedSignals();
   while (true) {
     int signal = 0;
-    if (!end) {
+    if (end == kNever) {
       signal = sigwaitinfo(&set, nullptr);
     } else {
-      const Duration left = std::max(*end - SystemClock().Now(), Duration::zero());
+      const Duration left = std::max(end - SystemClock().Now(), Duration::zero());
       const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
       const timespec timeout{.tv_sec = seconds.count(), .tv_nsec = (left - seconds).count()};
       signal = sigtimedwait(&set, nullptr, &timeout);
@@ -149,7 +151,7 @@ void GuardedCommand::Poke() { ITEMGATE_CHECK(kill(getpid(), SIGUSR1) == 0); }
 
 void GuardedCommand::WaitFor(const std::function<bool()>& done, std::stop_source& interrupted) {
   while (!done()) {
-    const int signal = *NextSignal(std::nullopt);
+    const int signal = *NextSignal(kNever);
     if (IsInterrupt(signal)) interrupted.request_stop();
   }
 }
@@ -159,7 +161,7 @@ CommandEnd GuardedCommand::Run(const std::vector<std::string>& command, const st
   const Terminal terminal;
   const pid_t pid = StartProgram(command, terminal);
   const std::stop_callback poke(lost, [] { Poke(); });
-  std::optional<Instant> kill_at;
+  Instant kill_at = kNever;
   bool was_stopped = false;
   while (!HasEnded(pid)) {
     ContinueIfSuspended(pid);
@@ -171,7 +173,7 @@ CommandEnd GuardedCommand::Run(const std::vector<std::string>& command, const st
     }
     const auto signal = NextSignal(kill_at);
     if (!signal) {
-      kill_at.reset();
+      kill_at = kNever;
       kill(-pid, SIGKILL);
     } else if (IsInterrupt(*signal)) {
       kill(-pid, *signal);
