@@ -1,5 +1,8 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -14,6 +17,22 @@ namespace itemgate {
 struct SeenItem {
   ContentKey key;
   ItemId id;
+};
+
+/// What became of what it was asked and told since its start.
+struct SeenCacheStatistics {
+  std::uint64_t looks = 0;  // keys asked for: the sum of the next six, but for those under way
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;        // it does not know them
+  std::uint64_t mac_failures = 0;  // what it knows is forged, or of another key: told as a miss
+  std::uint64_t timeouts = 0;      // no answer within its deadline
+  std::uint64_t errors = 0;        // not reached, or refused
+  std::uint64_t skipped = 0;       // not asked, since hardly anything was known of late
+  std::uint64_t fills = 0;         // items told to it
+  std::uint64_t fills_lost = 0;    // of them: dropped for want of room, not reached, or refused
+  std::chrono::nanoseconds round_trip{};  // of a question, smoothed; 0: none was answered yet
+  std::size_t nodes = 0;                  // it consists of
+  std::size_t nodes_ready = 0;            // of them: can be asked now
 };
 
 /// The seam to the memory of saved contents that many servers share. It knows what is saved, never what is not: its
@@ -32,6 +51,8 @@ class SeenCache {
 
   /// Tells it what is saved: only what is durable. Does not wait; may be forgotten.
   virtual void Fill(std::span<const SeenItem> items) = 0;
+
+  [[nodiscard]] virtual SeenCacheStatistics Statistics() const = 0;
 };
 
 }  // namespace itemgate
