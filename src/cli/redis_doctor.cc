@@ -121,8 +121,9 @@ class Diagnosis {
     if (policy == "noeviction") return;
     const bool is_limited = Field("maxmemory") != "0";
     Say(is_limited ? Severity::kProblem : Severity::kWarning,
-        fmt::format("maxmemory-policy {} may evict locks{}: set noeviction", policy,
-                    is_limited ? "" : " once a maxmemory is set"));
+        fmt::format("maxmemory-policy {} may evict locks{}: set noeviction, and give the seen "
+                    "cache servers of its own",
+                    policy, is_limited ? "" : " once a maxmemory is set"));
   }
 
   void Clock() {
