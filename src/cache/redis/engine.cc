@@ -38,23 +38,26 @@ class Engine::Question final : public LookAnswers {
   [[nodiscard]] std::span<const Name> names() const { return names_; }
 
   void Came(std::size_t first, std::span<const std::string_view> values) override {
-    Counters& counters = engine_.context_.counters;
+    std::vector<std::optional<ItemId>> ids(values.size());
     std::uint64_t hits = 0;
     std::uint64_t forged = 0;
     for (std::size_t i = 0; i < values.size(); ++i) {
       const auto& [pending, index] = places_[first + i];
-      const std::optional<ItemId> id = engine_.codec_.Read(pending->keys()[index], values[i]);
-      if (id)
+      ids[i] = engine_.codec_.Read(pending->keys()[index], values[i]);
+      if (ids[i])
         ++hits;
       else if (!values[i].empty())
         ++forged;
-      pending->Answer(index, id);
     }
+    // Before it is told, so that whoever was told finds it counted.
+    Counters& counters = engine_.context_.counters;
     Counters::Add(counters.hits, hits);
     Counters::Add(counters.mac_failures, forged);
     Counters::Add(counters.misses, values.size() - hits - forged);
     counters.AddRoundTrip(engine_.context_.clock.Now() - asked_at_);
     engine_.context_.thrift.Learn(values.size(), hits);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      places_[first + i].pending->Answer(places_[first + i].index, ids[i]);
   }
 
   void TimedOut(std::size_t first, std::size_t count) override {

@@ -33,8 +33,8 @@ struct RedisSeenCacheOptions {
 /// The seen cache in Redis: one key for each content, which only who knows the secret can write; docs/redis.md.
 ///
 /// Threads: as the seam says. Owns one thread, all its connections and whatever waits; destroying it answers whoever
-/// waits. Failure: Make fails with kInvalidArgument or kUnsupported if texts or TLS files are wrong; nothing else fails.
-/// Cost: what is asked at about the same time is one MGET for each server, all at once; some 2 us of its thread a key.
+/// waits. Failure: Make fails with kInvalidArgument or kUnsupported if texts or TLS files are wrong; nothing else
+/// fails. Cost: what is asked at about the same time is one MGET for each server, all at once.
 class RedisSeenCache final : public SeenCache {
  public:
   [[nodiscard]] static Result<std::unique_ptr<RedisSeenCache>> Make(

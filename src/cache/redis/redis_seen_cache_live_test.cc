@@ -1,4 +1,4 @@
-// The seen cache with real redis-servers: one, several, a Sentinel group, a cluster; and everything that they can do to it.
+// The seen cache with real redis-servers: one, several, a Sentinel group, a cluster; and all that they can do to it.
 
 #include <algorithm>
 #include <array>
