@@ -27,7 +27,7 @@ struct SeenCacheStatistics {
   std::uint64_t mac_failures = 0;  // what it knows is forged, or of another key: told as a miss
   std::uint64_t timeouts = 0;      // no answer within its deadline
   std::uint64_t errors = 0;        // not reached, or refused
-  std::uint64_t skipped = 0;       // not asked, since hardly anything was known of late
+  std::uint64_t skipped = 0;       // not asked, since looking does not pay
   std::uint64_t fills = 0;         // items told to it
   std::uint64_t fills_lost = 0;    // of them: dropped for want of room, not reached, or refused
   std::chrono::nanoseconds round_trip{};  // of a question, smoothed; 0: none was answered yet

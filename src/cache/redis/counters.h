@@ -19,7 +19,6 @@ class Counters {
   Count mac_failures{0};
   Count timeouts{0};
   Count errors{0};
-  Count skipped{0};
   Count fills{0};
   Count fills_lost{0};
   Count nodes{0};
@@ -45,7 +44,6 @@ class Counters {
             .mac_failures = read(mac_failures),
             .timeouts = read(timeouts),
             .errors = read(errors),
-            .skipped = read(skipped),
             .fills = read(fills),
             .fills_lost = read(fills_lost),
             .round_trip = Duration(round_trip_.load(std::memory_order_relaxed)),

@@ -55,7 +55,6 @@ class Engine::Question final : public LookAnswers {
     Counters::Add(counters.mac_failures, forged);
     Counters::Add(counters.misses, values.size() - hits - forged);
     counters.AddRoundTrip(engine_.context_.clock.Now() - asked_at_);
-    engine_.context_.thrift.Learn(values.size(), hits);
     for (std::size_t i = 0; i < values.size(); ++i)
       places_[first + i].pending->Answer(places_[first + i].index, ids[i]);
   }

@@ -11,7 +11,6 @@
 #include "cache/redis/counters.h"
 #include "cache/redis/seen_codec.h"
 #include "cache/redis/shard.h"
-#include "cache/redis/thrift.h"
 #include "itemgate/seen_cache.h"
 
 namespace itemgate::seen {
@@ -25,7 +24,6 @@ struct LookRequest {
 struct EngineContext {
   const Clock& clock;
   Counters& counters;
-  Thrift& thrift;
 };
 
 /// Spreads what is asked and told over the shards, and puts their answers together. Does no I/O. One thread.

@@ -103,8 +103,7 @@ class SeenEngineTest : public testing::Test {
 
   ManualClock clock_;
   Counters counters_;
-  Thrift thrift_{0};
-  Engine engine_{{.clock = clock_, .counters = counters_, .thrift = thrift_}, Secret{}, 1};
+  Engine engine_{{.clock = clock_, .counters = counters_}, Secret{}, 1};
   std::vector<FakeShard*> shards_;
   std::vector<Ids> answers_;
 };
@@ -211,22 +210,6 @@ TEST_F(SeenEngineTest, CountsLossesNodesAndTheRoundTrip) {
   EXPECT_EQ(told.nodes_ready, 2u);
   EXPECT_EQ(told.round_trip, std::chrono::microseconds(150));
   EXPECT_EQ(told.misses, 1u);
-}
-
-TEST_F(SeenEngineTest, LearnsWhetherLookingPays) {
-  Thrift thrift(0.05);
-  Engine engine({.clock = clock_, .counters = counters_, .thrift = thrift}, Secret{}, 1);
-  auto shard = std::make_unique<FakeShard>(engine);
-  FakeShard& fake = *shard;
-  std::vector<std::unique_ptr<Shard>> shards;
-  shards.push_back(std::move(shard));
-  engine.SetShards(std::move(shards), {"one"});
-  std::vector<LookRequest> requests;
-  requests.push_back(Request(KeysOf(SeenItemsOf("item", 600))));
-  engine.Look(std::move(requests));
-  fake.AnswerAll();
-  EXPECT_TRUE(thrift.Pays());  // the first of sixteen
-  EXPECT_FALSE(thrift.Pays());
 }
 
 }  // namespace

@@ -24,9 +24,7 @@ class RedisSeenCache::Impl {
   explicit Impl(const RedisSeenCacheOptions& options)
       : looks_max_(options.looks_max),
         fills_max_(options.fills_max),
-        thrift_(options.hit_share_min),
-        engine_({.clock = clock_, .counters = counters_, .thrift = thrift_}, options.secret,
-                options.generation) {}
+        engine_({.clock = clock_, .counters = counters_}, options.secret, options.generation) {}
 
   [[nodiscard]] Result<void> Begin(const RedisSeenCacheOptions& options) {
     auto servers = seen::ParseServers(options.servers);
@@ -59,10 +57,6 @@ class RedisSeenCache::Impl {
   void Look(std::vector<ContentKey> keys, Found found) EXCLUDES(mutex_) {
     const std::size_t count = keys.size();
     seen::Counters::Add(counters_.looks, count);
-    if (!thrift_.Pays()) {
-      seen::Counters::Add(counters_.skipped, count);
-      return found(std::vector<std::optional<ItemId>>(count));
-    }
     bool is_first = false;
     std::optional<Found> refused;
     {
@@ -130,7 +124,6 @@ class RedisSeenCache::Impl {
   // Self-synchronised.
   const SystemClock clock_;
   seen::Counters counters_;
-  seen::Thrift thrift_;  // but Learn, which the loop's thread calls
   EventLoop loop_{clock_};
   ThreadExecutor resolver_{"seen-names", 1};  // looks up host names, which blocks
 

@@ -24,10 +24,8 @@ struct RedisSeenCacheOptions {
   std::uint64_t generation = 0;  // of the store: what was remembered in another one is forgotten
   Duration deadline = std::chrono::milliseconds(20);  // after it nothing is known
   std::chrono::seconds lifetime{};                    // of an entry; 0: until Redis evicts it
-  /// While a smaller share than this of what is looked up is known, only one look-up of 16 is made; 0: each is.
-  double hit_share_min = 0.05;
-  std::size_t looks_max = 65'536;  // keys that wait to be asked for
-  std::size_t fills_max = 65'536;  // items that wait to be told
+  std::size_t looks_max = 65'536;                     // keys that wait to be asked for
+  std::size_t fills_max = 65'536;                     // items that wait to be told
 };
 
 /// The seen cache in Redis: one key for each content, which only who knows the secret can write; docs/redis.md.

@@ -34,7 +34,7 @@ bool Eventually(Condition holds) {
 }
 
 RedisSeenCacheOptions OptionsFor(const std::vector<std::string>& servers) {
-  RedisSeenCacheOptions options{.servers = servers, .deadline = kLiveDeadline, .hit_share_min = 0};
+  RedisSeenCacheOptions options{.servers = servers, .deadline = kLiveDeadline};
   options.secret.fill(std::byte{7});
   return options;
 }
@@ -366,15 +366,6 @@ TEST_F(RedisSeenCacheLiveTest, ItsEndAnswersWhoeverWaits) {
   cache_.reset();
   EXPECT_THAT(answered, Each(1));
   server_.Resume();
-}
-
-TEST_F(RedisSeenCacheLiveTest, HardlyLooksWhileNothingIsKnown) {
-  RedisSeenCacheOptions options = OptionsFor({server_.endpoint().ToString()});
-  options.hit_share_min = 0.05;
-  Open(options);
-  (void)LookAndWait(*cache_, KeysOf(SeenItemsOf("new", 1000)));
-  for (const SeenItem& item : SeenItemsOf("newer", 160)) (void)LookAndWait(*cache_, {item.key});
-  EXPECT_EQ(cache_->Statistics().skipped, 150u);
 }
 
 }  // namespace
