@@ -62,6 +62,12 @@ struct ServiceOptions {
   std::size_t near_cache_keys = 1 << 20;  // remembered keys, at most 60 bytes each; 0: no cache
   std::size_t commit_items_max = 8192;    // gathered into one store insertion
   std::size_t commits_max = 1;  // large ones at a time; more pay if the store is another process
+
+  // A backend that servers share: when to try what. No promise depends on these.
+  std::chrono::nanoseconds claim_lease =
+      std::chrono::seconds(10);  // a holder whose server did not move for so long is taken for dead
+  std::chrono::nanoseconds claim_horizon =
+      std::chrono::seconds(60);  // how long a call of before a failover may still take effect
 };
 
 /// What the service is made of. All must outlive it; `backend` may be null.

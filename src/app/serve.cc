@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "app/connection_limit.h"
+#include "backend/http/http_backend.h"
 #include "backend/simulated/simulated_backend.h"
 #include "base/mutex.h"
 #include "base/random.h"
@@ -40,6 +41,11 @@ server::RequestsLogged RequestsLoggedOf(const Settings& settings) {
                                         : server::RequestsLogged::kErrors;
 }
 
+bool HasHttpBackend(const Settings& settings) { return settings.backend_url != "none"; }
+bool HasBackend(const Settings& settings) {
+  return HasHttpBackend(settings) || settings.backend_simulated_delay;
+}
+
 http::ServerLimits HttpLimitsOf(const Settings& settings) {
   http::ServerLimits limits;
   limits.connections_max = settings.limits_connections;
@@ -70,12 +76,27 @@ server::ApiOptions ApiOptionsOf(const Settings& settings) {
   options.batch_gathered_bytes_max = settings.limits_gathered_bytes.value;
   options.unsent_bytes_max = settings.limits_unsent_bytes.value;
   options.admission.delay_target =
-      settings.backend_simulated_delay ? Duration::zero() : settings.admission_delay_target;
+      HasBackend(settings) ? Duration::zero() : settings.admission_delay_target;
   options.admission.in_flight_max = settings.limits_in_flight;
   options.idempotency = {.lifetime = settings.idempotency_window,
                          .entries_max = settings.idempotency_entries};
   options.config_json = config::SettingsJson(settings);
   return options;
+}
+
+Result<std::unique_ptr<ItemBackend>> MakeBackend(const Settings& settings, const Clock& clock,
+                                                 Executor& executor) {
+  if (const auto& delay = settings.backend_simulated_delay) {
+    return std::make_unique<SimulatedBackend>(
+        executor,
+        SimulatedBackendOptions{
+            .delay_min = delay->min, .delay_max = delay->max, .seed = UnpredictableSeed()});
+  }
+  auto made = HttpBackend::Make(clock, {.url = settings.backend_url,
+                                        .timeout = settings.backend_timeout,
+                                        .connections_max = settings.backend_connections});
+  if (!made) return Fail(made.error().code, made.error().message + " (--backend.url)");
+  return *std::move(made);
 }
 
 /// Why nothing listens where `flag` says.
@@ -181,7 +202,7 @@ class ServeImpl final : public Serve {
   ThreadExecutor workers_;
   server::FeedHub feeds_{workers_};
   ThreadExecutor backend_executor_{"backend", 1};
-  std::unique_ptr<SimulatedBackend> backend_;
+  std::unique_ptr<ItemBackend> backend_;
   std::unique_ptr<Itemgate> itemgate_;
   std::unique_ptr<server::Api> api_;
   std::unique_ptr<http::Server> server_;
@@ -196,11 +217,10 @@ class ServeImpl final : public Serve {
 };
 
 Result<void> ServeImpl::OpenStore() {
-  if (const auto& delay = settings_.backend_simulated_delay) {
-    backend_ = std::make_unique<SimulatedBackend>(
-        backend_executor_,
-        SimulatedBackendOptions{
-            .delay_min = delay->min, .delay_max = delay->max, .seed = UnpredictableSeed()});
+  if (HasBackend(settings_)) {
+    auto made = MakeBackend(settings_, clock_, backend_executor_);
+    if (!made) return std::unexpected(made.error());
+    backend_ = *std::move(made);
   }
   OpenOptions options{.directory = settings_.data, .backend = backend_.get()};
   if (is_shared_) options.database = settings_.store;
@@ -211,6 +231,8 @@ Result<void> ServeImpl::OpenStore() {
   options.service.in_flight_max = settings_.limits_in_flight;
   options.service.in_flight_bytes_max = settings_.limits_in_flight_bytes.value;
   options.service.near_cache_keys = settings_.near_cache_keys;
+  options.service.claim_lease = settings_.backend_lease;
+  options.service.claim_horizon = settings_.backend_horizon;
   auto opened = Open(options);
   if (!opened)
     return Fail(opened.error().code,
@@ -251,7 +273,8 @@ Result<void> ServeImpl::StartApi(std::vector<Descriptor> inherited) {
 
 Result<void> ServeImpl::LimitConnections(http::Server::Options& options, std::size_t addresses) {
   std::size_t& connections_max = options.limits.connections_max;
-  const ProcessStatistics process = ProcessStatisticsNow();
+  ProcessStatistics process = ProcessStatisticsNow();
+  if (HasHttpBackend(settings_)) process.open_files += settings_.backend_connections;  // soon
   const auto threads = static_cast<std::size_t>(options.thread_count);
   const auto connections = ConnectionsWithin(process, connections_max, threads, addresses);
   if (!connections) return std::unexpected(connections.error());

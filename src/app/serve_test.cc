@@ -146,6 +146,29 @@ TEST_F(ServeTest, ServesItemsAndKeepsThem) {
   EXPECT_THAT(Ask((*serve)->addresses().front(), "GET /v1/items/1"), testing::EndsWith("hello"));
 }
 
+TEST_F(ServeTest, OneCanBeTheBackendOfAnother) {
+  const auto backend = Start();
+  ASSERT_TRUE(backend) << backend.error().message;
+  settings_.data = directory_ + "/front";
+  settings_.backend_url = "http://" + (*backend)->addresses().front();
+  const auto front = Start();
+  ASSERT_TRUE(front) << front.error().message;
+  const std::string address = (*front)->addresses().front();
+  EXPECT_THAT(Ask(address, "POST /v1/items", "hello"), StartsWith("HTTP/1.1 201 "));
+  EXPECT_THAT(Ask((*backend)->addresses().front(), "GET /v1/items/1"), testing::EndsWith("hello"));
+  (void)(*backend)->Drain();
+  EXPECT_THAT(Ask(address, "POST /v1/items", "new"),
+              AllOf(StartsWith("HTTP/1.1 502 "), HasSubstr("Item-Outcome: failed\r\n")));
+  EXPECT_THAT(Ask(address, "POST /v1/items", "hello"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(ServeTest, RefusesABackendThatIsNone) {
+  settings_.backend_url = "https://slow-system";
+  const auto serve = Start();
+  ASSERT_FALSE(serve);
+  EXPECT_THAT(serve.error().message, AllOf(HasSubstr("https"), HasSubstr("--backend.url")));
+}
+
 TEST_F(ServeTest, TellsOperatorsHowItIs) {
   const auto serve = Start();
   ASSERT_TRUE(serve) << serve.error().message;

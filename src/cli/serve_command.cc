@@ -177,6 +177,7 @@ void AddServeCommand(CLI::App& root, Context& context) {
            "  itemgate serve --listen 0.0.0.0:8080 --data /var/lib/itemgate\n"
            "  itemgate serve --store postgres://itemgate@db/items     one of many; `itemgate "
            "migrate` first\n"
+           "  itemgate serve --backend.url http://slow-system     which gets each item once, too\n"
            "  itemgate serve --config itemgate.toml       `itemgate config example` prints one\n"
            "  itemgate serve --backend.simulated-delay 2s..40s   to see how slow saves behave\n"},
       [&context, flags] { return RunServe(context, *flags); });

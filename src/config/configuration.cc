@@ -81,6 +81,9 @@ class Loader {
       problems_.push_back({OriginOf("limits.in_flight_bytes").place, "limits.in_flight_bytes",
                            "expected at least limits.body_bytes, which is " +
                                SizeText(settings.limits_body_bytes.value)});
+    if (settings.backend_url != "none" && settings.backend_simulated_delay)
+      problems_.push_back({OriginOf("backend.simulated_delay").place, "backend.simulated_delay",
+                           "expected off, for backend.url says that there is a real one"});
     if (!problems_.empty()) return std::unexpected(std::move(problems_));
     return std::move(loaded_);
   }

@@ -141,6 +141,14 @@ TEST_F(ConfigurationTest, TellsOfAFileThatIsNotThere) {
   EXPECT_THAT(loaded.error().front().ToString(), HasSubstr("etc/absent.toml"));
 }
 
+TEST_F(ConfigurationTest, ThereIsOneBackendOrTheOther) {
+  EXPECT_THAT(
+      ProblemsOf("[backend]\nurl = \"http://slow-system\"\nsimulated_delay = \"2s\"\n"),
+      ElementsAre(
+          "etc/itemgate.toml:3: backend.simulated_delay: expected off, for backend.url says "
+          "that there is a real one"));
+}
+
 TEST_F(ConfigurationTest, RefusesValuesThatContradictEachOther) {
   EXPECT_THAT(ProblemsOf("[save]\nwait_max = \"10s\"\n"),
               ElementsAre("save.wait_default: expected at most save.wait_max, which is 10s"));

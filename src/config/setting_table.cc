@@ -171,6 +171,32 @@ constexpr std::array kTable{
             .help = "New saves are refused (503) while none is handled sooner than this; 0: never",
             .max = 60'000 * kMillisecond},
 
+    Setting{.key = "backend.url",
+            .member = &Settings::backend_url,
+            .help = "A slow system that each item must reach, over HTTP, such as "
+                    "http://host:port; another Itemgate is one. none: there is no such system"},
+    Setting{.key = "backend.timeout",
+            .member = &Settings::backend_timeout,
+            .help = "How long one call of the backend may take; nobody knows what became of a "
+                    "save that took longer",
+            .min = 100 * kMillisecond,
+            .max = 24 * kHour},
+    Setting{.key = "backend.connections",
+            .member = &Settings::backend_connections,
+            .help = "Connections to the backend, each with one call at a time; more calls wait",
+            .min = 1,
+            .max = 100'000},
+    Setting{.key = "backend.lease",
+            .member = &Settings::backend_lease,
+            .help = "A server that gives the backend an item, and does not count up its heartbeat "
+                    "for so long, is taken for dead",
+            .min = 1000 * kMillisecond,
+            .max = kHour},
+    Setting{.key = "backend.horizon",
+            .member = &Settings::backend_horizon,
+            .help = "How long what was sent to the backend before a failover may still take "
+                    "effect there",
+            .max = 24 * kHour},
     Setting{
         .key = "backend.simulated_delay",
         .member = &Settings::backend_simulated_delay,

@@ -61,6 +61,11 @@ struct Settings {
 
   Duration admission_delay_target = std::chrono::milliseconds(5);
 
+  std::string backend_url = "none";
+  Duration backend_timeout = std::chrono::seconds(60);
+  std::uint64_t backend_connections = 1000;
+  Duration backend_lease = std::chrono::seconds(10);
+  Duration backend_horizon = std::chrono::seconds(60);
   std::optional<DelayRange> backend_simulated_delay;
 
   Duration drain_time = std::chrono::seconds(10);

@@ -35,11 +35,13 @@ class ItemIntegrationService::Impl final : public SaveCall::Host {
         group_commit_(parts.store, parts.committer,
                       {.items_max = options.commit_items_max, .turns_max = options.commits_max}) {
     if (parts.backend != nullptr && parts.claims != nullptr) {
-      claimed_saves_.emplace(ClaimedSaves::Parts{.claims = *parts.claims,
-                                                 .backend = *parts.backend,
-                                                 .executor = parts.executor,
-                                                 .clock = parts.clock},
-                             ClaimedSaves::Options{.seed = parts.seed});
+      claimed_saves_.emplace(
+          ClaimedSaves::Parts{.claims = *parts.claims,
+                              .backend = *parts.backend,
+                              .executor = parts.executor,
+                              .clock = parts.clock},
+          ClaimedSaves::Options{
+              .seed = parts.seed, .lease = options.claim_lease, .horizon = options.claim_horizon});
     }
   }
 

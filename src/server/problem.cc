@@ -55,6 +55,14 @@ constexpr auto kProblems = std::to_array<ProblemKind>({
 static_assert(std::ranges::is_sorted(kProblems, {}, &ProblemKind::code));
 static_assert(kProblems.size() == static_cast<std::size_t>(kStorageFull) + 1);
 
+/// Of a save, where the status alone does not tell whether the item may be there.
+std::string_view OutcomeOf(ProblemCode code) {
+  if (code == kContentInProgress) return "in-progress";
+  if (code == kSaveUnknown) return "unknown";
+  if (code == kSaveFailed) return "failed";
+  return code >= kOverloaded && code <= kStorageFull ? "unavailable" : "";
+}
+
 http::Response Written(const ProblemKind& kind, std::string_view detail, const Problem& problem,
                        std::string_view request_id, std::string_view trace_id) {
   JsonWriter json;
@@ -97,7 +105,8 @@ http::Response ProblemResponse(const Problem& problem, std::string_view request_
   if (retry_after.count() > 0)
     response.Add("Retry-After", static_cast<std::uint64_t>(retry_after.count()));
   if (problem.item_id != ItemId{}) response.Add("Item-Id", problem.item_id.value);
-  if (problem.code == ProblemCode::kContentInProgress) response.Add("Item-Outcome", "in-progress");
+  if (const std::string_view outcome = OutcomeOf(problem.code); !outcome.empty())
+    response.Add("Item-Outcome", outcome);
   if (problem.code == ProblemCode::kUnsupportedEncoding)
     response.Add("Accept-Encoding", "identity");
   response.close = problem.code == ProblemCode::kDraining;
