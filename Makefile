@@ -1,12 +1,16 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test bench build format tidy lint clean
+.PHONY: help run run-cluster test bench build format tidy lint clean
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build Itemgate and watch it save this machine's Debian package index, each record exactly once
 	@tools/setup run
 	@tools/build release && tools/import-debian-index
+
+run-cluster: ## the same through three servers at once, on PostgreSQL and Redis, all started here and taken down again
+	@tools/setup cluster
+	@tools/build release && tools/import-through-cluster
 
 test: ## everything CI checks: all tests, sanitizers, clang, fuzzers (tools/ci dev: the first step only)
 	@tools/setup test

@@ -1,4 +1,4 @@
-"""Starts PostgreSQL servers for tests: a new cluster in a temporary folder each, on a free port of loopback.
+"""Starts PostgreSQL servers: a new cluster in a folder each, on a free port of loopback.
 
 A server is ended by its process id, and ends with the thread that started it if the test crashes.
 """
@@ -6,11 +6,11 @@ A server is ended by its process id, and ends with the thread that started it if
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
+from processes import free_port, tail
 from serving import wait_until
 
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")  # where Debian has them
@@ -18,59 +18,79 @@ PROGRAMS = Path("/usr/lib/postgresql/15/bin")  # where Debian has them
 
 def as_database_user(command):
     """PostgreSQL refuses to be run by root."""
-    around = ["setpriv", "--pdeathsig=QUIT"]
+    around = ["setsid", "setpriv", "--pdeathsig=QUIT"]
     if os.geteuid() == 0:
         around += ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
     return around + [str(part) for part in command]
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Postgres:
-    """A PostgreSQL server with an empty database "items". A context manager."""
+    """A PostgreSQL server with an empty database "items". A context manager.
 
-    def __init__(self, *settings):
+    Its data and log are in `folder`, else in a temporary one. Whoever can reach `host` is let in.
+    """
+
+    def __init__(self, *settings, folder=None, host="127.0.0.1", durable=False):
         self.settings = settings
+        if not durable:
+            self.settings += ("fsync=off",)  # tests kill processes, not the machine
+        self.folder, self.host = folder, host
+        self._temporary = folder is None
 
     def __enter__(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="itemgate-postgres-"))
+        if self._temporary:
+            self.folder = Path(tempfile.mkdtemp(prefix="itemgate-postgres-"))
+        self.folder.mkdir(exist_ok=True)
         if os.geteuid() == 0:
             shutil.chown(self.folder, "postgres", "postgres")
         self.port = free_port()
-        subprocess.run(as_database_user([PROGRAMS / "initdb", "-D", self.folder / "data", "-A", "trust", "-U",
-                                         "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]),
-                       check=True, capture_output=True)
-        self.start()
-        self.query("CREATE DATABASE items", database="postgres")
+        made = subprocess.run(
+            as_database_user([PROGRAMS / "initdb", "-D", self.folder / "data", "-A", "trust", "-U", "postgres",
+                              "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]),
+            capture_output=True, text=True, cwd="/")
+        if made.returncode != 0:
+            raise RuntimeError(f"initdb failed:\n{made.stderr}")
+        with open(self.folder / "data" / "pg_hba.conf", "a", encoding="ascii") as rules:
+            rules.write("host all all all trust\n")
+        try:
+            self.start()
+            self.query("CREATE DATABASE items", database="postgres")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
-        self.kill()
-        shutil.rmtree(self.folder)
+        self.stop()
+        if self._temporary:
+            shutil.rmtree(self.folder)
 
     @property
     def url(self):
-        return f"postgres://postgres@127.0.0.1:{self.port}/items"
+        return f"postgres://postgres@{self.host}:{self.port}/items"
+
+    @property
+    def log(self):
+        return tail(self.log_path, characters=1 << 30)
+
+    @property
+    def log_path(self):
+        return self.folder / "server.log"
 
     def start(self):
         """Starts the server, and waits until it answers."""
         command = [PROGRAMS / "postgres", "-D", self.folder / "data", "-p", self.port,
-                   "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}",
-                   "-c", "fsync=off"]  # tests kill processes, not the machine
+                   "-c", f"listen_addresses={self.host}", "-c", "unix_socket_directories="]
         for setting in self.settings:
             command += ["-c", setting]
-        log = open(self.folder / "server.log", "ab")
+        log = open(self.log_path, "ab")
 
         def answers():
             if not hasattr(self, "process") or self.process.poll() is not None:
                 # For the first time, or because processes of the one before still held its memory.
                 self.process = subprocess.Popen(as_database_user(command), stdout=log, stderr=log,
-                                                stdin=subprocess.DEVNULL)
-            probe = subprocess.run([PROGRAMS / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)])
+                                                stdin=subprocess.DEVNULL, cwd="/")
+            probe = subprocess.run([PROGRAMS / "pg_isready", "-q", "-h", self.host, "-p", str(self.port)])
             return probe.returncode == 0
 
         with log:
@@ -93,6 +113,13 @@ class Postgres:
             self.signal_all(signal.SIGKILL)
         self.process.wait()
 
+    def stop(self):
+        """An immediate stop, as after a power failure; gives its shared memory back. Also of one that is paused."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGQUIT)
+            self.resume()
+        self.process.wait()
+
     def pause(self):
         self.signal_all(signal.SIGSTOP)
 
@@ -103,6 +130,6 @@ class Postgres:
         """Runs SQL; gives what psql prints, row by row."""
         done = subprocess.run(
             [PROGRAMS / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d",
-             f"postgres://postgres@127.0.0.1:{self.port}/{database}", "-c", sql],
+             f"postgres://postgres@{self.host}:{self.port}/{database}", "-c", sql],
             check=True, capture_output=True, text=True)
         return done.stdout.splitlines()

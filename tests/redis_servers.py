@@ -1,47 +1,70 @@
 """Redis servers for the tests: on the loopback, on free ports, without persistence, ended by their process ids."""
 
-import ctypes
 import signal
-import socket
 import subprocess
 import tempfile
+import time
+from pathlib import Path
 
+from processes import die_with_parent, free_port, tail
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def die_with_parent():
-    ctypes.CDLL("libc.so.6").prctl(1, signal.SIGKILL)
+SECONDS_TO_START = 60
 
 
 class Redis:
-    """One server. Use it as a context manager."""
+    """One server. Use it as a context manager; kill() and start() are a restart on the same port.
 
-    def __init__(self, *arguments):
+    Its data and log are in `folder`, else in a temporary one.
+    """
+
+    def __init__(self, *arguments, folder=None, host="127.0.0.1", environment=None):
         self.port = free_port()
-        self.address = f"127.0.0.1:{self.port}"
-        self._arguments = arguments
+        self.host = host
+        self.address = f"{host}:{self.port}"
+        self._arguments, self._environment = arguments, environment
+        self.folder = folder
 
     def __enter__(self):
-        self._folder = tempfile.TemporaryDirectory(prefix="itemgate-redis-")
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-                   "--dir", self._folder.name, *self._arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
-        for line in self.process.stdout:
-            if "Ready to accept connections" in line:
-                return self
-        raise AssertionError("redis-server does not start; tools/setup test installs it")
+        self._temporary = None
+        if self.folder is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="itemgate-redis-")
+            self.folder = Path(self._temporary.name)
+        self.folder.mkdir(exist_ok=True)
+        self.start()
+        return self
 
     def __exit__(self, *_):
+        self.kill()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def start(self):
+        self.log_path = self.folder / "redis.log"
+        self.log_path.write_bytes(b"")
+        command = ["redis-server", "--port", str(self.port), "--bind", self.host, "--save", "", "--appendonly", "no",
+                   "--enable-debug-command", "yes", "--dir", str(self.folder), *self._arguments]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=self._environment, preexec_fn=die_with_parent)
+        end = time.monotonic() + SECONDS_TO_START
+        while "Ready to accept connections" not in tail(self.log_path):
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.kill()
+                raise RuntimeError(f"redis-server does not start:\n{tail(self.log_path)}")
+            time.sleep(0.01)
+
+    def kill(self):
+        """SIGKILL: all that it knew is gone."""
         self.process.kill()
         self.process.wait()
-        self.process.stdout.close()
-        self._folder.cleanup()
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
 
     def command(self, *words):
         """The reply as redis-cli prints it."""
-        return subprocess.run(["redis-cli", "-p", str(self.port), *words], check=True, capture_output=True,
-                              text=True, timeout=20).stdout.strip()
+        return subprocess.run(["redis-cli", "-h", self.host, "-p", str(self.port), *words], check=True,
+                              capture_output=True, text=True, timeout=20).stdout.strip()

@@ -43,8 +43,11 @@ class Server:
     Connections of `request` are kept alive, one for each thread.
     """
 
-    def __init__(self, folder, *flags, data=None, binary=blackbox.BINARY, environment=None, **options):
+    def __init__(self, folder, *flags, data=None, binary=blackbox.BINARY, environment=None, listen="127.0.0.1:0",
+                 around=(), **options):
         self.folder = Path(folder)
+        self.listen = listen
+        self.around = around  # a command that runs the server
         self.data = data or self.folder / "data"
         self.flags = flags
         self.binary = binary
@@ -74,7 +77,7 @@ class Server:
         self._threads = threading.local()
         self.addresses_file = self.folder / f"addresses-{self._number}.json"
         self.log_path, out = self.folder / f"server-{self._number}.log", self.folder / f"server-{self._number}.out"
-        command = [self.binary, "serve", "--listen", "127.0.0.1:0", "--management.listen", "127.0.0.1:0",
+        command = [*self.around, self.binary, "serve", "--listen", self.listen, "--management.listen", "127.0.0.1:0",
                    "--addresses-file", self.addresses_file, "--data", self.data, *self.flags]
         with open(self.log_path, "wb") as log, open(out, "wb") as output:
             self.process = subprocess.Popen(
