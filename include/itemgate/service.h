@@ -15,12 +15,14 @@
 #include "itemgate/error.h"
 #include "itemgate/item.h"
 #include "itemgate/save_result.h"
+#include "itemgate/seen_cache.h"
 #include "itemgate/store.h"
 
 namespace itemgate {
 
 class ClaimStore;
 class Clock;
+class ContentLock;
 class Executor;
 
 /// What becomes of a content that is being saved already when a call brings it.
@@ -51,6 +53,14 @@ struct SaveOptions {
 /// No content can be longer, whatever the options say: the embedded store writes one commit at once.
 inline constexpr std::size_t kContentBytesLimit = std::size_t{1} << 30;
 
+/// When a content is locked while it is saved, so that servers do not do the same work at once. Never what makes a save
+/// right: that is the store's word.
+enum class LockUse {
+  kNone,
+  kAuto,    // only where it saves more than it costs: with a backend
+  kAlways,  // also around an insertion into the store
+};
+
 struct ServiceOptions {
   // Limits; reaching one is answered kRejected (the content) or kUnavailable (the service).
   std::size_t content_bytes_max = 16 << 20;  // of one content; at most kContentBytesLimit
@@ -68,7 +78,15 @@ struct ServiceOptions {
       std::chrono::seconds(10);  // a holder whose server did not move for so long is taken for dead
   std::chrono::nanoseconds claim_horizon =
       std::chrono::seconds(60);  // how long a call of before a failover may still take effect
+
+  // Of the lock and the seen cache, if there are any. Neither can hold a save up for longer.
+  LockUse lock_use = LockUse::kAuto;
+  /// How long to wait for whoever has the lock of a content; without a backend at most kInsertionLockWaitMax.
+  std::chrono::nanoseconds lock_wait_max = std::chrono::seconds(1);
+  /// How long a lock or the cache may take to answer before it is gone on without.
+  std::chrono::nanoseconds hint_time_max = std::chrono::milliseconds(20);
 };
+inline constexpr std::chrono::nanoseconds kInsertionLockWaitMax = std::chrono::milliseconds(20);
 
 /// What the service is made of. All must outlive it; `backend` may be null.
 struct ServiceParts {
@@ -81,6 +99,8 @@ struct ServiceParts {
   std::function<void()> on_saved;  // see OpenOptions; may be empty
   ClaimStore* claims =
       nullptr;  // of the same store, if other processes give contents to the backend, too
+  SeenCache* seen_cache = nullptr;  // these two save work, and may be null
+  ContentLock* lock = nullptr;
 };
 
 /// A content that is being saved now.
@@ -89,6 +109,15 @@ struct InFlightSave {
   WallTime since;
   std::string sender;       // who brought it first, as SaveOptions::sender said
   std::size_t waiters = 0;  // calls that joined it
+};
+
+/// How the lock was used, by contents.
+struct LockStatistics {
+  std::uint64_t acquired = 0;
+  std::uint64_t busy = 0;         // somebody else had it: waited for
+  std::uint64_t unavailable = 0;  // asked, and no answer, or none that helps
+  std::uint64_t skipped = 0;      // not asked, for it had not answered those before
+  std::uint64_t lost = 0;         // before the work was done
 };
 
 struct ServiceStatistics {
@@ -101,6 +130,8 @@ struct ServiceStatistics {
   std::uint64_t in_flight = 0;       // contents under way now: being saved, or waiting for that
   std::uint64_t in_flight_peak = 0;  // the most there ever were at once
   std::uint64_t commits = 0;         // store insertions; each serves many saves
+  SeenCacheStatistics seen_cache;
+  LockStatistics lock;
 };
 
 /// Saves each distinct content exactly once.

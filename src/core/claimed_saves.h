@@ -8,6 +8,7 @@
 #include "base/coroutine.h"
 #include "base/mutex.h"
 #include "base/random.h"
+#include "core/backend_saves.h"
 #include "itemgate/backend.h"
 #include "itemgate/claim_store.h"
 #include "itemgate/store.h"
@@ -23,7 +24,7 @@ namespace itemgate {
 /// database is away a save that was begun waits for it.
 ///
 /// Threads: any. All parts must outlive it, and every save must have ended before it is destroyed.
-class ClaimedSaves {
+class ClaimedSaves final : public BackendSaves {
  public:
   struct Parts {
     ClaimStore& claims;
@@ -40,14 +41,11 @@ class ClaimedSaves {
     /// How long something that was sent to the backend before a failover may still take effect there.
     Duration horizon = std::chrono::seconds(60);
   };
-  using Done = std::move_only_function<void(Result<void>)>;
-
   ClaimedSaves(const Parts& parts, const Options& options)
       : parts_(parts), options_(options), start_(parts.clock.Now()), random_(options.seed) {}
 
-  /// Fills the insertion in, as a store does. kFailed: nothing was saved; kUnknown: nobody knows, or it is parked. The
-  /// insertion and its views must live until `done` is called, once.
-  void Save(Insertion& insertion, Done done) {
+  /// kUnknown also says that it is parked.
+  void Save(Insertion& insertion, Done done) override {
     Acquire(insertion, std::move(done), /*sent=*/false);
   }
 

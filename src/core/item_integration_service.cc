@@ -8,10 +8,8 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/coroutine.h"
-#include "core/claimed_saves.h"
-#include "core/group_commit.h"
 #include "core/save_call.h"
+#include "core/save_way.h"
 #include "index/in_flight_table.h"
 #include "index/near_cache.h"
 #include "itemgate/service.h"
@@ -22,28 +20,16 @@ namespace itemgate {
 //
 //   Start ─► Admit: limits, key, near cache, in-flight table ─┬─ known: Answer
 //                                                             ├─ joined: waits for the owner's Settle
-//                                                             └─ owner: store, with the call's others,
-//                                                                or SaveThroughBackend
+//                                                             └─ owner: SaveWay, with the call's others
 //   Settle: near cache, in-flight table, Answer for the owner and all who joined; or the next of them tries
-class ItemIntegrationService::Impl final : public SaveCall::Host {
+class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay::Host {
  public:
   Impl(ServiceParts parts, ServiceOptions options)
       : parts_(parts),
         options_(options),
         near_cache_(options.near_cache_keys, parts.seed),
         in_flight_table_(parts.seed),
-        group_commit_(parts.store, parts.committer,
-                      {.items_max = options.commit_items_max, .turns_max = options.commits_max}) {
-    if (parts.backend != nullptr && parts.claims != nullptr) {
-      claimed_saves_.emplace(
-          ClaimedSaves::Parts{.claims = *parts.claims,
-                              .backend = *parts.backend,
-                              .executor = parts.executor,
-                              .clock = parts.clock},
-          ClaimedSaves::Options{
-              .seed = parts.seed, .lease = options.claim_lease, .horizon = options.claim_horizon});
-    }
-  }
+        way_(parts, options, *this) {}
 
   ~Impl() override {
     closing_.store(true);
@@ -77,9 +63,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host {
   void WaitFor(WaitingCall& call, const SaveOptions& options);
   void StopWaiting(DetachedCall& call);
 
-  void SaveAgain(Saving& saving);
-  Detached SaveThroughBackend(Saving& saving);
-  void Settle(Saving& saving, const Result<void>& saved);
+  void Settle(Saving& saving, const Result<void>& saved) override;
   void Answer(Saving& saving, SaveResult result);
   void Count(Outcome outcome);
 
@@ -95,8 +79,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host {
   NearCache near_cache_;
   InFlightTable in_flight_table_;
   DetachedCalls detached_calls_;
-  GroupCommit group_commit_;
-  std::optional<ClaimedSaves> claimed_saves_;
+  SaveWay way_;
   const std::shared_ptr<std::binary_semaphore> drained_ =
       std::make_shared<std::binary_semaphore>(0);  // shared with the call that ends last
 
@@ -145,10 +128,11 @@ std::vector<SaveResult> ItemIntegrationService::Impl::SaveAll(
 void ItemIntegrationService::Impl::WaitFor(WaitingCall& call, const SaveOptions& options) {
   Start(call, options);
   Bell* bell = nullptr;
-  if (std::ranges::any_of(call.savings(),
-                          [](const Saving& s) { return s.way == Saving::Way::kElsewhere; }))
+  if (!way_.is_direct() || std::ranges::any_of(call.savings(), [](const Saving& s) {
+        return s.way == Saving::Way::kElsewhere;
+      }))
     call.WakeByItself();
-  if (!call.insertions.empty()) bell = &group_commit_.SubmitOrRun(call);
+  if (!call.insertions.empty()) bell = way_.SaveOrRun(call);
   call.Release();
   call.Wait(bell);
 }
@@ -187,7 +171,7 @@ void ItemIntegrationService::Impl::Submit(const std::shared_ptr<DetachedCall>& c
                                           const SaveOptions& options) {
   call->Register();
   if (options.wait_max) StartTimer(call, *options.wait_max);
-  if (!call->insertions.empty()) group_commit_.Submit(*call);
+  if (!call->insertions.empty()) way_.Save(*call);
   call->Release();
 }
 
@@ -247,7 +231,7 @@ void ItemIntegrationService::Impl::Start(SaveCall& call, const SaveOptions& opti
   } else {
     for (Saving& saving : call.savings()) Admit(saving, options);
   }
-  // Whoever commits the call has it in hand until all of its insertions are settled.
+  // The way has it in hand until all of its insertions are settled.
   if (!call.insertions.empty()) call.Retain();
 }
 
@@ -304,10 +288,6 @@ void ItemIntegrationService::Impl::Enter(Saving& saving, const SaveOptions& opti
     case InFlightTable::Entered::kOwner:
       break;
   }
-  if (parts_.backend != nullptr) {
-    SaveThroughBackend(saving);
-    return;
-  }
   saving.way = Saving::Way::kWithCall;
   saving.call->insertions.push_back(&saving.insertion);
 }
@@ -334,9 +314,7 @@ std::optional<SaveResult> ItemIntegrationService::Impl::AnswerOfNearCache(const 
 }
 
 void ItemIntegrationService::Impl::CallCommitted(SaveCall& call, const Result<void>& result) {
-  for (Saving& saving : call.savings()) {
-    if (saving.way == Saving::Way::kWithCall) Settle(saving, result);
-  }
+  way_.CallCommitted(call, result);
   call.Release();
 }
 
@@ -350,7 +328,7 @@ void ItemIntegrationService::Impl::Settle(Saving& saving, const Result<void>& sa
       next = static_cast<Saving*>(in_flight_table_.PromoteNext(waiting));
       Answer(waiting, refused);
     }
-    if (next != nullptr) SaveAgain(*next);
+    if (next != nullptr) way_.SaveAgain(*next);
     return;
   }
   const ItemId id = saving.insertion.id;
@@ -363,51 +341,6 @@ void ItemIntegrationService::Impl::Settle(Saving& saving, const Result<void>& sa
   const bool created = saving.insertion.created;
   if (created && parts_.on_saved) parts_.on_saved();
   Answer(saving, {.outcome = created ? Outcome::kCreated : Outcome::kDuplicate, .id = id});
-}
-
-/// Saves a content for one who had joined a save that failed.
-void ItemIntegrationService::Impl::SaveAgain(Saving& saving) {
-  if (parts_.backend != nullptr) {  // posted, for a long line of failing ones must not nest
-    parts_.executor.Post([this, &saving] { SaveThroughBackend(saving); });
-    return;
-  }
-  group_commit_.Submit(saving.insertion,
-                       [this, &saving](const Result<void>& saved) { Settle(saving, saved); });
-}
-
-/// Sees to it that the backend has the item, and only then saves it here. Whoever died between the two left an item in
-/// the backend and none here: that is why the backend is asked before it is given anything.
-Detached ItemIntegrationService::Impl::SaveThroughBackend(Saving& saving) {
-  if (claimed_saves_) {
-    claimed_saves_->Save(saving.insertion,
-                         [this, &saving](const Result<void>& saved) { Settle(saving, saved); });
-    co_return;
-  }
-  ItemBackend& backend = *parts_.backend;
-  const ContentKey& key = saving.key;
-  const std::string_view content = saving.insertion.content;
-
-  const auto known = parts_.store.Find({&key, 1});
-  if (!known) co_return Settle(saving, std::unexpected(known.error()));
-  if (known->front()) {
-    saving.insertion.id = *known->front();
-    co_return Settle(saving, {});
-  }
-
-  const Result<std::uint64_t> there = co_await Reply<Result<std::uint64_t>>(
-      [&](auto done) { backend.FindItemsWithContent(key, content, std::move(done)); });
-  if (!there) co_return Settle(saving, Fail(ErrorCode::kFailed, there.error().message));
-  if (*there == 0) {
-    const Result<void> sent = co_await Reply<Result<void>>(
-        [&](auto done) { backend.SaveItem(key, content, std::move(done)); });
-    if (!sent && sent.error().code == ErrorCode::kFailed) co_return Settle(saving, sent);
-    if (!sent) co_return Settle(saving, Fail(ErrorCode::kUnknown, sent.error().message));
-  }
-  const Result<void> saved = co_await Reply<Result<void>>(
-      [&](auto done) { group_commit_.Submit(saving.insertion, std::move(done)); });
-  // The backend has it, so "failed" or "rejected" would be untrue.
-  if (!saved) co_return Settle(saving, Fail(ErrorCode::kUnknown, saved.error().message));
-  Settle(saving, {});
 }
 
 void ItemIntegrationService::Impl::Answer(Saving& saving, SaveResult result) {
@@ -504,7 +437,9 @@ ServiceStatistics ItemIntegrationService::Impl::Statistics() const {
           .near_cache_hits = near_cache_hits_.load(std::memory_order_relaxed),
           .in_flight = in_flight_.load(std::memory_order_relaxed),
           .in_flight_peak = in_flight_peak_.load(std::memory_order_relaxed),
-          .commits = group_commit_.turn_count()};
+          .commits = way_.commit_count(),
+          .seen_cache = way_.Seen(),
+          .lock = way_.Locks()};
 }
 
 ItemIntegrationService::ItemIntegrationService(ServiceParts parts, ServiceOptions options)

@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "core/group_commit.h"
 #include "index/in_flight_table.h"
+#include "itemgate/lock.h"
 #include "itemgate/save_result.h"
 #include "itemgate/service.h"
 #include "net/executor.h"
@@ -70,6 +72,10 @@ class SaveCall : public CommitRequest {
   void Release();
 
   void Committed(const Result<void>& result) final { host_.CallCommitted(*this, result); }
+
+  // Of whoever takes its insertions to the store.
+  Instant submitted_at;
+  std::vector<std::unique_ptr<Lease>> leases;  // on its contents, until they are committed
 
  protected:
   [[nodiscard]] Host& host() { return host_; }
