@@ -27,7 +27,7 @@ std::optional<Instant> Pacer::Take(Instant now) {
 }
 
 void Pacer::DropMissed(Instant now) {
-  for (auto due = next(); due && *due + options_.budget <= now; due = next()) {
+  for (auto due = next(); due && *due + options_.patience <= now; due = next()) {
     ++missed_;
     Advance();
   }

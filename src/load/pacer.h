@@ -15,8 +15,8 @@ enum class Arrivals : std::uint8_t {
 
 struct PacerOptions {
   Arrivals arrivals = Arrivals::kPoisson;
-  double per_second = 1000;                   // > 0
-  Duration budget = std::chrono::seconds(1);  // a request that is not sent by then is missed
+  double per_second = 1000;                     // > 0
+  Duration patience = std::chrono::seconds(1);  // a request that is not sent by then is missed
   std::uint64_t seed = 1;
   int share_index = 0;  // which of `share_count` generators that make the rate together
   int share_count = 1;
@@ -31,11 +31,11 @@ class Pacer {
   /// The schedule begins at `start` and has nothing at or after `end`.
   Pacer(const PacerOptions& options, Instant start, Instant end);
 
-  /// Takes the oldest request that is due: when it was due. Nothing if none is. Those that are older than their budget
+  /// Takes the oldest request that is due: when it was due. Nothing if none is. Those that waited longer than the patience
   /// are counted as missed and left out.
   [[nodiscard]] std::optional<Instant> Take(Instant now);
 
-  /// Counts what is older than its budget as missed, without taking anything.
+  /// Counts what waited longer than the patience as missed, without taking anything.
   void DropMissed(Instant now);
 
   /// Nothing is due from `end` on, if that is earlier than before.

@@ -37,7 +37,7 @@ TEST(Pacer, SharesMakeTheRateTogether) {
 }
 
 TEST(Pacer, PoissonArrivalsHaveTheRateAndExponentialGaps) {
-  Pacer pacer({.per_second = 1000, .budget = 1h, .seed = 7}, kStart, kStart + 100s);
+  Pacer pacer({.per_second = 1000, .patience = 1h, .seed = 7}, kStart, kStart + 100s);
   const std::vector<Duration> due = AllDue(pacer, kStart + 100s);
   EXPECT_NEAR(static_cast<double>(due.size()), 100'000, 1'500);
   std::size_t long_gaps = 0;  // longer than the mean: e^-1 of all
@@ -45,8 +45,8 @@ TEST(Pacer, PoissonArrivalsHaveTheRateAndExponentialGaps) {
   EXPECT_NEAR(static_cast<double>(long_gaps) / static_cast<double>(due.size()), 0.368, 0.01);
 }
 
-TEST(Pacer, WhatWasNotSentWithinItsBudgetIsMissed) {
-  Pacer pacer({.arrivals = Arrivals::kConstant, .per_second = 100, .budget = 30ms}, kStart,
+TEST(Pacer, WhatWasNotSentInTimeIsMissed) {
+  Pacer pacer({.arrivals = Arrivals::kConstant, .per_second = 100, .patience = 30ms}, kStart,
               kStart + 100ms);
   EXPECT_EQ(pacer.Take(kStart + 55ms), kStart + 30ms);  // 0, 10 and 20 are too old
   EXPECT_EQ(pacer.missed(), 3u);

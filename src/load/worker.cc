@@ -14,7 +14,9 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kReadBytes = 256 << 10;
 constexpr Duration kTickPeriod = 50ms;
-constexpr Duration kConnectTimeMax = 5s;   // then those that are made begin
+constexpr Duration kConnectTimeMax = 5s;  // then those that are made begin
+constexpr int kBudgetShareOfSender =
+    2;  // a request sent with less than this part left can only fail
 constexpr Duration kOverdueGrace = 500ms;  // after the budget, before the connection is given up
 constexpr Duration kTimerStep = 50us;      // the timer wakes no oftener than this
 constexpr std::size_t kStretches = 100;    // of the time, at most, but see kStretchMin
@@ -142,7 +144,7 @@ void Worker::Start(Instant now) {
   if (IsOpenLoop())
     pacer_.emplace(PacerOptions{.arrivals = options_.arrivals,
                                 .per_second = *options_.rate,
-                                .budget = options_.budget,
+                                .patience = options_.budget / kBudgetShareOfSender,
                                 .seed = options_.seed + share_.index,
                                 .share_index = static_cast<int>(share_.index),
                                 .share_count = static_cast<int>(share_.count)},
