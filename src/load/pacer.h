@@ -31,8 +31,8 @@ class Pacer {
   /// The schedule begins at `start` and has nothing at or after `end`.
   Pacer(const PacerOptions& options, Instant start, Instant end);
 
-  /// Takes the oldest request that is due: when it was due. Nothing if none is. Those that waited longer than the patience
-  /// are counted as missed and left out.
+  /// Takes the oldest request that is due: when it was due. Nothing if none is. Those that waited longer than the
+  /// patience are counted as missed and left out.
   [[nodiscard]] std::optional<Instant> Take(Instant now);
 
   /// Counts what waited longer than the patience as missed, without taking anything.
