@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +26,8 @@ using postgres::Statement;
 
 // PostgreSQL takes no message of a gigabyte.
 constexpr std::size_t kBatchBytesMax = 512 << 20;
+/// A database that is silent for so long is taken for unreachable, long before TCP and deadlines say so.
+constexpr Duration kSilenceMax = std::chrono::seconds(3);
 
 // Statements are planned for tables that may have grown a thousand times since they were last counted.
 constexpr postgres::Sql kNoSequentialScans{.text = "SET enable_seqscan = off"};
@@ -83,8 +84,6 @@ class PostgresStoreImpl final : public PostgresStore {
   Result<std::vector<Item>> List(ItemId after, PageLimits limits) override;
   StoreStatistics Statistics() const override;
   ClaimStore& claims() override { return *claims_; }
-  const CacheSecret& cache_secret() const override { return cache_secret_; }
-  std::int64_t generation() const override { return generation_; }
   Result<VerifyReport> Verify(std::move_only_function<void(std::uint64_t)> progress) override;
 
  private:
@@ -118,13 +117,13 @@ class PostgresStoreImpl final : public PostgresStore {
   const Options options_;
   std::unique_ptr<Client> client_;
   std::unique_ptr<PostgresClaims> claims_;
-  std::int64_t generation_ = 0;  // these two are constant after Start
-  CacheSecret cache_secret_{};
+  std::int64_t generation_ = 0;  // constant after Start
 
   // For reports, or standing alone: relaxed.
   std::atomic<std::uint64_t> last_id_ = 0;
   std::atomic<std::uint64_t> disk_bytes_ = 0;
   std::atomic<std::uint64_t> commits_ = 0;
+  std::atomic<Instant> heard_ = Instant{};  // when the last look at the tables was answered
   std::atomic<Ended> ended_ = Ended::kNot;
   std::atomic<bool> closing_ = false;
 
@@ -150,12 +149,6 @@ Result<void> PostgresStoreImpl::Start() {
                 "the row of itemgate.store is missing; restore it from a backup, with a generation "
                 "higher than ever before");
   generation_ = look.generation;
-  const auto secret = Read({.sql = &kCacheSecret});
-  if (!secret) return std::unexpected(secret.error());
-  const std::string_view bytes = secret->count() == 1 ? secret->Bytes(0, 0) : "";
-  if (bytes.size() != cache_secret_.size())
-    return Fail(ErrorCode::kCorrupt, "itemgate.store has no cache_secret of 32 bytes");
-  std::memcpy(cache_secret_.data(), bytes.data(), bytes.size());
   claims_ = std::make_unique<PostgresClaims>(
       *client_, PostgresClaims::Options{
                     .server = static_cast<std::int64_t>(Random(options_.seed).Next() >> 1),
@@ -164,6 +157,7 @@ Result<void> PostgresStoreImpl::Start() {
                     .on_refused = [this] { End(Ended::kGeneration); },
                     .timeout = options_.timeout,
                     .heartbeat_interval = options_.poll_interval});
+  heard_.store(clock_.Now(), std::memory_order_relaxed);
   last_id_.store(look.last_id, std::memory_order_relaxed);
   disk_bytes_.store(look.disk_bytes, std::memory_order_relaxed);
   PollLater();
@@ -274,7 +268,8 @@ StoreStatistics PostgresStoreImpl::Statistics() const {
   return {.items = last_id_.load(std::memory_order_relaxed),
           .disk_bytes = disk_bytes_.load(std::memory_order_relaxed),
           .syncs = commits_.load(std::memory_order_relaxed),
-          .accepts_items = client_->is_reachable() && !has_ended()};
+          .accepts_items = client_->is_reachable() && !has_ended() &&
+                           clock_.Now() - heard_.load(std::memory_order_relaxed) < kSilenceMax};
 }
 
 void PostgresStoreImpl::PollLater() {
@@ -287,6 +282,7 @@ void PostgresStoreImpl::Poll() {
                 .deadline = clock_.Now() + options_.timeout,
                 .done = [this](const Answer& answer) {
                   if (answer) {
+                    heard_.store(clock_.Now(), std::memory_order_relaxed);
                     const Look look = LookOf(answer->front());
                     if (look.generation != generation_) End(Ended::kGeneration);
                     if (look.version > kPostgresSchemaVersion) End(Ended::kVersion);
