@@ -32,14 +32,12 @@ http {{
   server {{
     listen 127.0.0.1:{port};
     client_max_body_size 0;
-    location / {{
-      proxy_pass http://itemgate;
-      proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_set_header Host $http_host;
-      proxy_buffering off; proxy_request_buffering off;
-      proxy_read_timeout 75s; proxy_connect_timeout 1s;
-      proxy_next_upstream error timeout http_502 http_503 non_idempotent;  # nothing is saved twice
-    }}
+    proxy_http_version 1.1; proxy_set_header Connection "";
+    proxy_set_header Host $http_host;
+    proxy_read_timeout 75s; proxy_connect_timeout 1s;
+    proxy_next_upstream error timeout http_502 http_503 non_idempotent;  # nothing is saved twice
+    location / {{ proxy_pass http://itemgate; client_body_buffer_size 1m; }}
+    location ~ (:batch|/feed)$ {{ proxy_pass http://itemgate; proxy_buffering off; proxy_request_buffering off; }}
   }}
 }}
 """
@@ -69,7 +67,7 @@ class Nginx:
     def __enter__(self):
         self.folder.mkdir()
         configuration = self.folder / "nginx.conf"
-        servers = "\n    ".join("server %s:%d max_fails=1 fail_timeout=1s;" % address for address in self._addresses)
+        servers = "\n    ".join("server %s:%d max_fails=0;" % address for address in self._addresses)
         configuration.write_text(NGINX.format(folder=self.folder, port=self.port, servers=servers))
         self.process = subprocess.Popen(
             ["nginx", "-p", self.folder, "-c", configuration, "-e", self.log_path], stdin=subprocess.DEVNULL,
@@ -97,11 +95,11 @@ class Cluster:
     """
 
     def __init__(self, *flags, folder=None, servers=3, redis=5, nginx=False, binary=blackbox.BINARY, durable=False,
-                 postgres_settings=(), server_environment=None, redis_arguments=(), redis_environment=None,
+                 host="127.0.0.1", postgres_settings=(), server_environment=None, redis_arguments=(), redis_environment=None,
                  say=lambda _: None):
         self.flags, self.binary, self.say = flags, binary, say
         self.server_count, self.redis_count, self.with_nginx = servers, redis, nginx
-        self._folder, self._durable = folder, durable
+        self._folder, self._durable, self._host = folder, durable, host
         self._postgres_settings, self._server_environment = postgres_settings, server_environment
         self._redis_arguments, self._redis_environment = redis_arguments, redis_environment
 
@@ -121,7 +119,8 @@ class Cluster:
     def _start(self):
         self.say("PostgreSQL")
         self.postgres = self._stack.enter_context(Postgres(
-            *self._postgres_settings, folder=self.folder / "postgres", durable=self._durable))
+            *self._postgres_settings, folder=self.folder / "postgres", durable=self._durable,
+            host=self._host))
         self.redis = []
         for number in range(1, self.redis_count + 1):
             self.say(f"Redis {number}")
@@ -144,17 +143,15 @@ class Cluster:
         if made.returncode != 0:
             raise RuntimeError(f"itemgate migrate failed:\n{made.stderr}")
 
-    def server_flags(self):
-        return ["--store", self.postgres.url, *self.flags]
-
-    def add_server(self, *flags, **options):
+    def add_server(self, *flags, store=None, **options):
         """One more server, on a port that it keeps when it is started again. It ends with the cluster."""
         number = len(list(self.folder.glob("server-*"))) + 1
         folder = self.folder / f"server-{number}"
         folder.mkdir()
         options = {"listen": f"127.0.0.1:{free_port()}", "environment": self._server_environment,
                    "binary": self.binary, "preexec_fn": die_with_parent} | options
-        return self._stack.enter_context(Server(folder, *self.server_flags(), *flags, **options))
+        store = store or self.postgres.url
+        return self._stack.enter_context(Server(folder, "--store", store, *self.flags, *flags, **options))
 
     def processes(self):
         """(name, process, log) of all that run."""

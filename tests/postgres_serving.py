@@ -27,7 +27,8 @@ def as_database_user(command):
 class Postgres:
     """A PostgreSQL server with an empty database "items". A context manager.
 
-    Its data and log are in `folder`, else in a temporary one. Whoever can reach `host` is let in.
+    Its data and log are in `folder`, else in a temporary one. It listens on `host` (0.0.0.0: everywhere), and lets in
+    whoever can reach that.
     """
 
     def __init__(self, *settings, folder=None, host="127.0.0.1", durable=False):
@@ -67,7 +68,7 @@ class Postgres:
 
     @property
     def url(self):
-        return f"postgres://postgres@{self.host}:{self.port}/items"
+        return f"postgres://postgres@127.0.0.1:{self.port}/items"
 
     @property
     def log(self):
@@ -90,7 +91,7 @@ class Postgres:
                 # For the first time, or because processes of the one before still held its memory.
                 self.process = subprocess.Popen(as_database_user(command), stdout=log, stderr=log,
                                                 stdin=subprocess.DEVNULL, cwd="/")
-            probe = subprocess.run([PROGRAMS / "pg_isready", "-q", "-h", self.host, "-p", str(self.port)])
+            probe = subprocess.run([PROGRAMS / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)])
             return probe.returncode == 0
 
         with log:
@@ -130,6 +131,6 @@ class Postgres:
         """Runs SQL; gives what psql prints, row by row."""
         done = subprocess.run(
             [PROGRAMS / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d",
-             f"postgres://postgres@{self.host}:{self.port}/{database}", "-c", sql],
+             f"postgres://postgres@127.0.0.1:{self.port}/{database}", "-c", sql],
             check=True, capture_output=True, text=True)
         return done.stdout.splitlines()

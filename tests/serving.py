@@ -44,9 +44,9 @@ class Server:
     """
 
     def __init__(self, folder, *flags, data=None, binary=blackbox.BINARY, environment=None, listen="127.0.0.1:0",
-                 around=(), **options):
+                 management="127.0.0.1:0", around=(), **options):
         self.folder = Path(folder)
-        self.listen = listen
+        self.listen, self.listen_management = listen, management
         self.around = around  # a command that runs the server
         self.data = data or self.folder / "data"
         self.flags = flags
@@ -77,8 +77,9 @@ class Server:
         self._threads = threading.local()
         self.addresses_file = self.folder / f"addresses-{self._number}.json"
         self.log_path, out = self.folder / f"server-{self._number}.log", self.folder / f"server-{self._number}.out"
-        command = [*self.around, self.binary, "serve", "--listen", self.listen, "--management.listen", "127.0.0.1:0",
-                   "--addresses-file", self.addresses_file, "--data", self.data, *self.flags]
+        command = [*self.around, self.binary, "serve", "--listen", self.listen,
+                   "--management.listen", self.listen_management, "--addresses-file", self.addresses_file,
+                   "--data", self.data, *self.flags]
         with open(self.log_path, "wb") as log, open(out, "wb") as output:
             self.process = subprocess.Popen(
                 [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=log,

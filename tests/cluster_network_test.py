@@ -1,0 +1,135 @@
+"""Partitions between servers, database and Redis servers: each server in a network namespace of its own, and nftables
+between them.
+
+The whole test runs in a network namespace, in which the database is, and from which the servers have theirs: nothing of
+it is seen on the machine, and nothing of it outlives its processes. That takes root.
+"""
+
+import os
+import subprocess
+import sys
+import time
+import unittest
+
+from cluster_clients import ClusterTest
+from processes import die_with_parent
+from serving import wait_until
+
+INSIDE = "ITEMGATE_TEST_NAMESPACE"  # set in the environment of the test within its namespace
+NET = "10.211.0"  # each server's is a network of two addresses in it, which nobody else can see
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
+    return done.stdout
+
+
+class Namespace:
+    """A network namespace with a wire to that of the test. A context manager."""
+
+    def __init__(self, number):
+        self.here, self.there = f"{NET}.{4 * number + 1}", f"{NET}.{4 * number + 2}"
+        self._number = number
+
+    def __enter__(self):
+        self._holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"], preexec_fn=die_with_parent)
+        own = os.readlink("/proc/self/ns/net")
+        wait_until(lambda: os.readlink(f"/proc/{self._holder.pid}/ns/net") != own, "the namespace is there")
+        self.enter = ["nsenter", "--net", "--target", str(self._holder.pid)]
+        near, far = f"near{self._number}", f"far{self._number}"
+        run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", str(self._holder.pid))
+        run("ip", "address", "add", f"{self.here}/30", "dev", near)
+        run("ip", "link", "set", near, "up")
+        self.run("ip", "link", "set", "lo", "up")
+        self.run("ip", "address", "add", f"{self.there}/30", "dev", far)
+        self.run("ip", "link", "set", far, "up")
+        self.run("nft", "add", "table", "inet", "faults")
+        for hook in ("input", "output"):
+            self.run("nft", "add", "chain", "inet", "faults", hook, f"{{ type filter hook {hook} priority 0; }}")
+        return self
+
+    def __exit__(self, *_):
+        self._holder.kill()
+        self._holder.wait()
+
+    def run(self, *command):
+        return run(*self.enter, *command)
+
+    def drop_sent(self, port):
+        """Packets to that port go nowhere."""
+        self.run("nft", "add", "rule", "inet", "faults", "output", "tcp", "dport", str(port), "drop")
+
+    def drop_received(self, port):
+        """Packets from that port do not arrive."""
+        self.run("nft", "add", "rule", "inet", "faults", "input", "tcp", "sport", str(port), "drop")
+
+    def heal(self):
+        self.run("nft", "flush", "table", "inet", "faults")
+
+
+class Partitions(ClusterTest):
+    FLAGS = ("--postgres.timeout", "2s")
+    OPTIONS = {"redis": 0, "servers": 0, "host": "0.0.0.0"}
+    BREAKS = ("refused", "unknown", "in-progress", "lost")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.spaces = [cls.enterClassContext(Namespace(number)) for number in range(3)]
+        for space in cls.spaces:
+            server = cls.cluster.add_server(
+                store=cls.postgres.url.replace("127.0.0.1", space.here), around=space.enter,
+                listen=f"{space.there}:8080", management=f"{space.there}:8081")
+            cls.servers.append(server)
+
+    def tearDown(self):
+        for space in self.spaces:
+            space.heal()
+
+    def partition(self, *directions):
+        """Cuts the first server off from the database: full, or one way. Others must not notice."""
+        cut, whole = self.servers[0], self.servers[1:]
+        with self.clients(*self.BREAKS, servers=[cut], deadline=6, threads=3) as clients, \
+                self.clients(servers=whole, threads=3) as unaffected:
+            clients.wait_for_saved()
+            for direction in directions:
+                getattr(self.spaces[0], direction)(self.postgres.port)
+            started = time.monotonic()
+            wait_until(lambda: cut.manage("GET", "/readyz").status == 503, "it is not ready")
+            silent = time.monotonic() - started
+            clients.wait_for("refused", 20)
+            unaffected.wait_for_recovery()
+            self.spaces[0].heal()
+            seconds = clients.wait_for_recovery()
+            self.wait_until_ready(cut)
+        self.audit(clients, unaffected)
+        print(f"  not ready after {silent:.1f} s, back {seconds:.1f} s after the end of the partition")
+        self.assertLess(silent, 5)
+        self.assertLess(seconds, 10)
+
+    def test_a_server_without_its_database_says_so_and_comes_back(self):
+        self.partition("drop_sent", "drop_received")
+
+    def test_commits_that_are_not_seen_are_unknown_and_found_out(self):
+        self.partition("drop_received")
+
+    def test_requests_that_do_not_arrive(self):
+        self.partition("drop_sent")
+
+
+def main():
+    if os.environ.get(INSIDE):
+        run("ip", "link", "set", "lo", "up")
+        unittest.main()
+    probe = subprocess.run(["unshare", "--net", "nft", "list", "ruleset"], capture_output=True, text=True)
+    if probe.returncode != 0:
+        print("NOT TESTED: partitions. This machine gives no network namespaces, which takes root, or has no nft "
+              f"(package nftables):\n{probe.stderr}", file=sys.stderr)
+        sys.exit(77)  # which ctest calls skipped
+    os.execvpe("unshare", ["unshare", "--net", sys.executable, "-B", *sys.argv], os.environ | {INSIDE: "1"})
+
+
+if __name__ == "__main__":
+    main()

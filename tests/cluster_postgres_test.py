@@ -1,0 +1,183 @@
+"""Three servers and a database that fails in every way: nothing acknowledged is lost, nothing is saved twice, and all
+goes on by itself when the database does."""
+
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from cluster_clients import ClusterTest
+from cutting_proxy import CuttingProxy
+from serving import wait_until
+
+BREAKS = ("refused", "unknown", "in-progress", "lost")
+CONNECTIONS_MAX = 30
+
+
+class DatabaseFails(ClusterTest):
+    FLAGS = ("--postgres.timeout", "2s", "--limits.connections-per-address", "0")
+    OPTIONS = {"redis": 0, "postgres_settings": (f"max_connections={CONNECTIONS_MAX}",)}
+
+    def backends(self):
+        rows = self.postgres.query("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
+                                   " AND pid <> pg_backend_pid()")
+        return [int(row) for row in rows]
+
+    def test_a_killed_backend_takes_all_connections_down_and_no_item(self):
+        with self.clients(*BREAKS) as clients:
+            clients.wait_for_saved()
+            os.kill(self.backends()[0], signal.SIGKILL)  # PostgreSQL then ends all the others, too
+            clients.wait_for_recovery()
+        self.audit(clients)
+
+    def test_a_killed_database_is_refused_for_and_waited_for(self):
+        with self.clients(*BREAKS) as clients:
+            clients.wait_for_saved()
+            self.postgres.kill()
+            clients.wait_for("refused", 50)
+            for server in self.servers:
+                wait_until(lambda one=server: one.manage("GET", "/readyz").status == 503, "it is not ready")
+            self.postgres.start()
+            clients.wait_for_recovery()
+            self.wait_until_ready()
+        self.audit(clients)
+
+    def test_an_immediate_stop_loses_nothing(self):
+        with self.clients(*BREAKS) as clients:
+            for _ in range(3):
+                clients.wait_for_saved()
+                self.postgres.stop()
+                self.postgres.start()
+            clients.wait_for_recovery()
+        self.audit(clients)
+
+    def test_a_database_that_stands_still_is_waited_for(self):
+        with self.clients(*BREAKS, deadline=5) as clients:
+            clients.wait_for_saved()
+            self.postgres.pause()
+            clients.wait_for("unknown")
+            self.postgres.resume()
+            clients.wait_for_recovery()
+        self.audit(clients)
+
+    def test_without_a_free_connection_it_is_refused_and_not_hammered(self):
+        held = []
+        self.addCleanup(lambda: [one.close() for one in held])
+        with self.clients(*BREAKS) as clients:
+            clients.wait_for_saved()
+            for backend in self.backends():
+                os.kill(backend, signal.SIGTERM)
+            while len(held) < CONNECTIONS_MAX + 30:  # more than there are: they queue at the socket as all others do
+                held.append(self.occupy())
+            clients.wait_for("refused", 50)
+            before, started = self.postgres.log.count("too many clients"), time.monotonic()
+            wait_until(lambda: time.monotonic() - started > 2, "a while has passed")
+            attempts = self.postgres.log.count("too many clients") - before
+            self.assertLessEqual(attempts / (time.monotonic() - started) / len(self.servers), 2)
+            for one in held:
+                one.close()
+            clients.wait_for_recovery()
+        self.audit(clients)
+
+    def occupy(self):
+        """A connection to the database, by hand."""
+        one = socket.create_connection(("127.0.0.1", self.postgres.port))
+        words = b"user\0postgres\0database\0postgres\0\0"
+        one.sendall(struct.pack("!ii", 8 + len(words), 196608) + words)
+        return one
+
+
+class AnswersAreLost(ClusterTest):
+    """Connections that break in the middle of a commit."""
+
+    FLAGS = ("--postgres.timeout", "2s")
+    OPTIONS = {"redis": 0, "servers": 1}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.proxy = cls.enterClassContext(CuttingProxy(("127.0.0.1", cls.postgres.port)))
+        through = cls.postgres.url.replace(str(cls.postgres.port), str(cls.proxy.port))
+        cls.unlucky = cls.cluster.add_server(store=through)
+
+    def test_a_commit_whose_answer_was_lost_is_found_out(self):
+        for how in ("before", "after"):
+            for number in range(5):
+                content = f"{how} {number}"
+                self.proxy.cut(content, how)
+                answer = self.save(self.unlucky, content)
+                self.assertEqual((answer.status, answer.outcome), (201, "created"), answer)
+                again = self.save(self.servers[0], content)
+                self.assertEqual((again.status, again.id), (200, answer.id))
+        self.assertEqual(self.proxy.cuts, 10)
+        self.audit()
+
+    def test_what_nobody_can_know_is_said_to_be_unknown(self):
+        self.proxy.cut("unseen", "silent")
+        started = time.monotonic()
+        answer = self.save(self.unlucky, "unseen")
+        self.assertEqual((answer.status, answer.code), (502, "save-unknown"), answer)
+        self.assertLess(time.monotonic() - started, 6)
+        self.assertEqual(self.postgres.query("SELECT count(*) FROM itemgate.item WHERE content = 'unseen'"), ["1"])
+        again = self.save(self.servers[0], "unseen")
+        self.assertEqual((again.status, again.outcome), (200, "duplicate"))
+        self.proxy.heal()
+        wait_until(lambda: self.save(self.unlucky, "unseen").status == 200, "it recovers")
+        self.assertEqual(self.save(self.unlucky, "and goes on").status, 201)
+        self.audit()
+
+    def test_cuts_among_many_callers(self):
+        with self.clients(servers=[*self.servers, self.unlucky]) as clients:
+            for how in ("after", "before", "after"):
+                clients.wait_for_saved(50)
+                before = self.proxy.cuts
+                self.proxy.cut("test_cuts", how)
+                wait_until(lambda was=before: self.proxy.cuts > was, "it was cut")
+            clients.wait_for_recovery()
+        self.audit(clients)
+
+
+class DiskIsFull(ClusterTest):
+    FLAGS = ("--postgres.timeout", "2s")
+    OPTIONS = {"redis": 0}
+
+    def test_nothing_is_acknowledged_and_it_goes_on_when_there_is_room(self):
+        disk = Path(tempfile.mkdtemp(prefix="itemgate-disk-"))
+        self.addCleanup(os.rmdir, disk)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=777", "tmpfs", disk], capture_output=True,
+                                 text=True)
+        self.assertEqual(mounted.returncode, 0, f"this test mounts a small disk, and so takes root: {mounted.stderr}")
+        self.addCleanup(subprocess.run, ["umount", "--lazy", disk], check=True)
+        (disk / "items").mkdir()
+        shutil.chown(disk / "items", "postgres", "postgres")
+        for statement in (f"CREATE TABLESPACE small LOCATION '{disk}/items'",
+                          "ALTER TABLE itemgate.item SET TABLESPACE small"):
+            self.postgres.query(statement)
+
+        with self.clients("full", "refused") as clients:
+            clients.wait_for_saved()
+            (disk / "ballast").write_bytes(b"")
+            with open(disk / "ballast", "wb") as ballast:
+                try:
+                    while True:
+                        ballast.write(bytes(1 << 16))
+                        ballast.flush()
+                except OSError:
+                    pass  # full
+            clients.wait_for("full", 20)
+            known = next(iter(self.ledger.ids))
+            self.assertEqual(self.servers[0].save(known.encode()).status, 200, "duplicates go on")
+            (disk / "ballast").unlink()
+            seconds = clients.wait_for_recovery()
+            self.assertLess(seconds, 10)
+        self.audit(clients)
+
+
+if __name__ == "__main__":
+    unittest.main()
