@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "itemgate/service.h"
 
@@ -18,6 +19,15 @@ struct DatabaseOptions {
   std::chrono::nanoseconds timeout = std::chrono::seconds(10);
 };
 
+/// The Redis servers that the servers of a database share. They save work, and nothing depends on them: none has to be
+/// there, ever.
+struct RedisOptions {
+  /// Connection texts (docs/redis.md). Together they remember what is saved; each is one vote of the locks.
+  std::vector<std::string> servers;
+  /// How long the lock of a content outlives a server that died with it. Whether locks are used: ServiceOptions.
+  std::chrono::milliseconds lock_expiry = std::chrono::seconds(10);
+};
+
 /// How to open Itemgate. The defaults suit; only the directory, or the database, must be chosen.
 struct OpenOptions {
   /// Where the embedded store lies; created if absent. Empty: a store in memory, gone with the process.
@@ -27,6 +37,7 @@ struct OpenOptions {
   /// must have been prepared by `Migrate`. Empty: none.
   std::string database;
   DatabaseOptions database_options;
+  RedisOptions redis;  // only with a database
 
   /// Fail with kNotFound instead of creating a store.
   bool must_exist = false;

@@ -5,7 +5,10 @@
 #include "base/database_url.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "cache/redis/redis_seen_cache.h"
 #include "itemgate/itemgate.h"
+#include "itemgate/redlock.h"
+#include "lock/redlock/redlock_content_lock.h"
 #include "net/thread_executor.h"
 #include "store/embedded/embedded_store.h"
 #include "store/memory/memory_store.h"
@@ -22,12 +25,33 @@ std::unexpected<Error> NotADatabase() {  // and what it is may have a password i
 
 constexpr std::size_t kDatabaseCommitsMax = 3;
 
+Result<void> CheckRedis(const OpenOptions& options) {
+  const bool has_redis = !options.redis.servers.empty();
+  if (has_redis && options.database.empty())
+    return Fail(ErrorCode::kInvalidArgument,
+                "Redis is for servers that share a database, and this store has one server; leave "
+                "it out, or give a database");
+  if (!has_redis && options.service.lock_use == LockUse::kAlways)
+    return Fail(ErrorCode::kInvalidArgument,
+                "locks around all saves need Redis servers, an odd number of them; give some, or "
+                "no locks");
+  return {};
+}
+
+bool UsesLock(const OpenOptions& options) {
+  const LockUse use = options.service.lock_use;
+  return use == LockUse::kAlways || (use == LockUse::kAuto && options.backend != nullptr);
+}
+
 class LocalItemgate final : public Itemgate {
  public:
   explicit LocalItemgate(std::uint64_t seed) : seed_(seed) {}
 
   ~LocalItemgate() override {
     service_.reset();  // ends what is under way, for which it needs all the rest
+    seen_cache_.reset();
+    lock_.reset();
+    redlock_.reset();
     committer_.Stop();
     executor_.Stop();
     background_.Stop();
@@ -35,20 +59,24 @@ class LocalItemgate final : public Itemgate {
 
   Result<void> Start(const OpenOptions& options) {
     if (auto opened = OpenStore(options); !opened) return opened;
+    if (auto opened = OpenRedis(options); !opened) return opened;
     ServiceOptions service_options = options.service;
     // One is on its way while the database writes another; a connection stays free for reading.
     if (claims_ != nullptr)
       service_options.commits_max = std::clamp<std::size_t>(
           options.database_options.connections_max - 1, 1, kDatabaseCommitsMax);
-    service_ = std::make_unique<ItemIntegrationService>(ServiceParts{.store = *store_,
-                                                                     .backend = options.backend,
-                                                                     .clock = clock_,
-                                                                     .executor = executor_,
-                                                                     .committer = committer_,
-                                                                     .seed = seed_,
-                                                                     .on_saved = options.on_saved,
-                                                                     .claims = claims_},
-                                                        service_options);
+    service_ =
+        std::make_unique<ItemIntegrationService>(ServiceParts{.store = *store_,
+                                                              .backend = options.backend,
+                                                              .clock = clock_,
+                                                              .executor = executor_,
+                                                              .committer = committer_,
+                                                              .seed = seed_,
+                                                              .on_saved = options.on_saved,
+                                                              .claims = claims_,
+                                                              .seen_cache = seen_cache_.get(),
+                                                              .lock = lock_.get()},
+                                                 service_options);
     return {};
   }
 
@@ -74,6 +102,8 @@ class LocalItemgate final : public Itemgate {
                                        .on_news = options.on_saved});
       if (!opened) return std::unexpected(opened.error());
       claims_ = &(*opened)->claims();
+      cache_secret_ = (*opened)->cache_secret();
+      generation_ = static_cast<std::uint64_t>((*opened)->generation());
       Adopt(std::move(*opened));
     } else if (!options.directory.empty()) {
       auto opened = EmbeddedStore::Open(
@@ -84,6 +114,24 @@ class LocalItemgate final : public Itemgate {
     } else {
       store_ = NewMemoryStore(clock_, seed_);
     }
+    return {};
+  }
+
+  /// Succeeds whether or not the servers are there.
+  Result<void> OpenRedis(const OpenOptions& options) {
+    if (options.redis.servers.empty()) return {};
+    auto cache = RedisSeenCache::Make({.servers = options.redis.servers,
+                                       .secret = cache_secret_,
+                                       .generation = generation_,
+                                       .deadline = options.service.hint_time_max});
+    if (!cache) return std::unexpected(cache.error());
+    seen_cache_ = std::move(*cache);
+    if (!UsesLock(options)) return {};
+    auto redlock = RedLockFactory::Create(
+        {options.redis.servers.begin(), options.redis.servers.end()}, {.client_name = "itemgate"});
+    if (!redlock) return std::unexpected(redlock.error());
+    redlock_ = std::move(*redlock);
+    lock_ = std::make_unique<redlock::RedLockContentLock>(*redlock_, options.redis.lock_expiry);
     return {};
   }
 
@@ -101,7 +149,12 @@ class LocalItemgate final : public Itemgate {
   ThreadExecutor committer_{"committer", 1};
   ThreadExecutor background_{"background", 1};
   std::unique_ptr<ItemStore> store_;
-  ClaimStore* claims_ = nullptr;                          // of store_, if others share it
+  ClaimStore* claims_ = nullptr;  // these three are of store_, if others share it
+  PostgresStore::CacheSecret cache_secret_{};
+  std::uint64_t generation_ = 0;
+  std::unique_ptr<RedisSeenCache> seen_cache_;
+  std::unique_ptr<RedLockFactory> redlock_;
+  std::unique_ptr<ContentLock> lock_;
   std::function<Result<VerifyReport>(Progress)> verify_;  // of store_, if it can be
   std::unique_ptr<ItemIntegrationService> service_;
 };
@@ -112,6 +165,7 @@ Result<std::unique_ptr<Itemgate>> Open(const OpenOptions& options) {
   if (options.service.content_bytes_max > kContentBytesLimit)
     return Fail(ErrorCode::kInvalidArgument, "the limit of a content's size can be at most 1 GiB");
   if (!options.database.empty() && !IsPostgresUrl(options.database)) return NotADatabase();
+  if (auto checked = CheckRedis(options); !checked) return std::unexpected(checked.error());
   auto itemgate = std::make_unique<LocalItemgate>(UnpredictableSeed());
   if (auto started = itemgate->Start(options); !started) return std::unexpected(started.error());
   return itemgate;

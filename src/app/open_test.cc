@@ -50,6 +50,16 @@ TEST_F(OpenTest, DoesNotCreateAStoreThatMustExist) {
   EXPECT_FALSE(std::filesystem::exists(directory_ + "/absent"));
 }
 
+TEST_F(OpenTest, RefusesRedisForAStoreOfOneServerAndLocksWithoutRedis) {
+  const auto alone = Open({.directory = directory_, .redis = {.servers = {"localhost:6379"}}});
+  ASSERT_FALSE(alone);
+  EXPECT_EQ(alone.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(alone.error().message.find("share a database"), std::string::npos);
+  OpenOptions locked{.directory = directory_};
+  locked.service.lock_use = LockUse::kAlways;
+  EXPECT_EQ(Open(locked).error().code, ErrorCode::kInvalidArgument);
+}
+
 TEST(Open, WithoutADirectoryKeepsItemsInMemory) {
   const auto itemgate = Open({});
   ASSERT_TRUE(itemgate);

@@ -99,6 +99,11 @@ Result<std::unique_ptr<ItemBackend>> MakeBackend(const Settings& settings, const
   return *std::move(made);
 }
 
+LockUse LockUseOf(const Settings& settings) {
+  if (settings.lock == "none") return LockUse::kNone;
+  return settings.lock == "redlock" ? LockUse::kAlways : LockUse::kAuto;
+}
+
 /// Why nothing listens where `flag` says.
 std::unexpected<Error> ListenError(const Error& error, std::string_view flag) {
   return Fail(ErrorCode::kIo, error.message + " (" + std::string(flag) + ")");
@@ -231,6 +236,11 @@ Result<void> ServeImpl::OpenStore() {
   options.service.in_flight_max = settings_.limits_in_flight;
   options.service.in_flight_bytes_max = settings_.limits_in_flight_bytes.value;
   options.service.near_cache_keys = settings_.near_cache_keys;
+  options.service.lock_use = LockUseOf(settings_);
+  options.service.lock_wait_max = settings_.redlock_wait;
+  options.redis = {
+      .servers = settings_.redis.value,
+      .lock_expiry = std::chrono::ceil<std::chrono::milliseconds>(settings_.redlock_expiry)};
   options.service.claim_lease = settings_.backend_lease;
   options.service.claim_horizon = settings_.backend_horizon;
   auto opened = Open(options);

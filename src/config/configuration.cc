@@ -94,7 +94,7 @@ class Loader {
   }
 
   static std::vector<std::string> Parts(const Setting& setting, const std::string& text) {
-    return setting.is_list() ? SplitList(text) : std::vector{text};
+    return setting.Split(text);
   }
 
   Origin& OriginOf(std::string_view key) {

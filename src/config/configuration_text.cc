@@ -11,7 +11,7 @@ void WriteValue(JsonWriter& json, const Setting& setting, const Settings& settin
     json.Value(settings.*(*count));
   } else if (setting.is_list()) {
     json.BeginArray();
-    for (const std::string& text : setting.Texts(settings)) json.Value(text);
+    for (const std::string& text : setting.ShownTexts(settings)) json.Value(text);
     json.EndArray();
   } else {
     json.Value(setting.Text(settings));

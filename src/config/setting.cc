@@ -8,6 +8,7 @@
 
 #include "base/database_url.h"
 #include "net/tcp.h"
+#include "redis/connection_text.h"
 
 namespace itemgate::config {
 namespace {
@@ -76,6 +77,7 @@ std::string Expected(const Setting& setting) {
             return setting.min == 0 ? "addresses such as \"127.0.0.1:8080\", or none"
                                     : "one or more addresses such as \"127.0.0.1:8080\"";
           },
+          [](ServerTexts Settings::*) -> std::string { return "connection texts of servers"; },
           [&](std::string Settings::*) -> std::string {
             return setting.choices.empty() ? "a text" : "one of " + std::string(setting.choices);
           },
@@ -92,6 +94,31 @@ std::string Expected(const Setting& setting) {
       setting.member);
 }
 
+/// Cuts a list at its commas; no text gives no parts.
+std::vector<std::string> SplitList(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    parts.emplace_back(text.substr(0, comma));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return parts;
+}
+
+/// Cuts a list of connection texts at those commas behind which another server begins, and not one more option of the
+/// server before: "a:6379,password=p,b:6379" has two.
+std::vector<std::string> SplitServers(std::string_view text) {
+  std::vector<std::string> servers;
+  for (std::string& part : SplitList(text)) {
+    const bool is_option = part.find('=') < part.find("://");
+    if (is_option && !servers.empty())
+      servers.back() += "," + part;
+    else
+      servers.push_back(std::move(part));
+  }
+  return servers;
+}
+
 bool IsChoice(std::string_view choices, std::string_view text) {
   if (text.empty()) return false;
   if (choices.empty()) return true;
@@ -106,6 +133,7 @@ bool IsChoice(std::string_view choices, std::string_view text) {
 /// Parses the one text into the member; false if it is not as expected.
 bool SetOne(const Setting& setting, Settings& settings, const std::string& text) {
   return std::visit(Overloaded{[](Addresses Settings::*) { return false; },
+                               [](ServerTexts Settings::*) { return false; },
                                [&](std::string Settings::* member) {
                                  if (!IsChoice(setting.choices, text)) return false;
                                  settings.*member = text;
@@ -149,15 +177,40 @@ Result<void> SetAddresses(const Setting& setting, Addresses& addresses,
   return {};
 }
 
+Result<void> SetServers(const Setting& setting, ServerTexts& servers,
+                        std::span<const std::string> texts) {
+  for (const std::string& text : texts)
+    if (const auto parsed = redis::ParseConnectionText(text); !parsed)
+      return Fail(ErrorCode::kInvalidArgument, parsed.error().message);
+  if (texts.size() > setting.max)
+    return Fail(ErrorCode::kInvalidArgument,
+                "expected at most " + std::to_string(setting.max) + " servers");
+  servers.value.assign(texts.begin(), texts.end());
+  return {};
+}
+
+/// The connection text without its passwords.
+std::string ShownServer(const std::string& text) {
+  const auto parsed = redis::ParseConnectionText(text);
+  return parsed ? redis::DescribeConnection(*parsed) : "";
+}
+
 }  // namespace
 
 Result<void> Setting::Set(Settings& settings, std::span<const std::string> texts) const {
   if (const auto* list = std::get_if<Addresses Settings::*>(&member))
     return SetAddresses(*this, settings.*(*list), texts);
+  if (const auto* servers = std::get_if<ServerTexts Settings::*>(&member))
+    return SetServers(*this, settings.*(*servers), texts);
   if (texts.size() == 1 && SetOne(*this, settings, texts.front())) return {};
   std::string message = "expected " + Expected(*this);
   if (texts.size() == 1) message += "; it is \"" + texts.front() + "\"";
   return Fail(ErrorCode::kInvalidArgument, std::move(message));
+}
+
+std::vector<std::string> Setting::Split(const std::string& text) const {
+  if (std::holds_alternative<ServerTexts Settings::*>(member)) return SplitServers(text);
+  return is_list() ? SplitList(text) : std::vector{text};
 }
 
 std::vector<std::string> Setting::Texts(const Settings& settings) const {
@@ -165,6 +218,7 @@ std::vector<std::string> Setting::Texts(const Settings& settings) const {
   return std::visit(
       Overloaded{
           [&](Addresses Settings::* list) { return settings.*list; },
+          [&](ServerTexts Settings::* list) { return (settings.*list).value; },
           [&](std::string Settings::* text) { return Result{settings.*text}; },
           [&](std::uint64_t Settings::* count) { return Result{std::to_string(settings.*count)}; },
           [&](ByteSize Settings::* size) { return Result{SizeText((settings.*size).value)}; },
@@ -176,16 +230,24 @@ std::vector<std::string> Setting::Texts(const Settings& settings) const {
       member);
 }
 
+std::vector<std::string> Setting::ShownTexts(const Settings& settings) const {
+  std::vector<std::string> texts = Texts(settings);
+  const bool are_servers = std::holds_alternative<ServerTexts Settings::*>(member);
+  for (std::string& text : texts) text = are_servers ? ShownServer(text) : WithoutPassword(text);
+  return texts;
+}
+
 std::string Setting::Text(const Settings& settings) const {
   std::string joined;
-  for (const std::string& text : Texts(settings)) joined += (joined.empty() ? "" : ",") + text;
-  return WithoutPassword(joined);
+  for (const std::string& text : ShownTexts(settings)) joined += (joined.empty() ? "" : ",") + text;
+  return joined;
 }
 
 std::string Setting::TypeName() const {
   return std::visit(
       Overloaded{
           [](Addresses Settings::*) -> std::string { return "ADDRESS,..."; },
+          [](ServerTexts Settings::*) -> std::string { return "SERVER,..."; },
           [this](std::string Settings::*) {
             return choices.empty() ? std::string("TEXT") : std::string(choices);
           },
@@ -221,16 +283,6 @@ std::string SizeText(std::uint64_t bytes) {
     if (bytes >= unit.bytes && bytes % unit.bytes == 0)
       return std::to_string(bytes / unit.bytes) + std::string(unit.name);
   return std::to_string(bytes) + "B";
-}
-
-std::vector<std::string> SplitList(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    parts.emplace_back(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  return parts;
 }
 
 }  // namespace itemgate::config

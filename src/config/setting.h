@@ -21,14 +21,16 @@ enum class Reload {
 ///
 /// Immutable; the views are to literals.
 struct Setting {
-  using Member = std::variant<Addresses Settings::*, std::string Settings::*,
-                              std::uint64_t Settings::*, ByteSize Settings::*, Duration Settings::*,
-                              std::optional<DelayRange> Settings::*>;
+  using Member =
+      std::variant<Addresses Settings::*, ServerTexts Settings::*, std::string Settings::*,
+                   std::uint64_t Settings::*, ByteSize Settings::*, Duration Settings::*,
+                   std::optional<DelayRange> Settings::*>;
 
   std::string_view key;  // "limits.body_bytes"
   Member member;
   std::string_view help;  // one line, for people
-  std::uint64_t min = 0;  // of the count, the bytes, the nanoseconds or the number of addresses
+  std::uint64_t min =
+      0;  // of the count, the bytes, the nanoseconds, or the number of a list's elements
   std::uint64_t max = 0;
   std::string_view choices = "";  // of a text: "text|json"; empty: any but the empty text
   Reload reload = Reload::kNo;
@@ -37,13 +39,19 @@ struct Setting {
   /// is expected.
   [[nodiscard]] Result<void> Set(Settings& settings, std::span<const std::string> texts) const;
 
-  /// The value as one writes it: each address of a list, else one text.
+  /// The elements of a list that stand in one text, as the environment and flags have it; else the text.
+  [[nodiscard]] std::vector<std::string> Split(const std::string& text) const;
+
+  /// The value as one writes it: each element of a list, else one text.
   [[nodiscard]] std::vector<std::string> Texts(const Settings& settings) const;
-  /// The same in one line, for people: addresses are separated by commas, and a URL is without its password.
+  /// The same without passwords.
+  [[nodiscard]] std::vector<std::string> ShownTexts(const Settings& settings) const;
+  /// That in one line: elements are separated by commas.
   [[nodiscard]] std::string Text(const Settings& settings) const;
 
   [[nodiscard]] bool is_list() const {
-    return std::holds_alternative<Addresses Settings::*>(member);
+    return std::holds_alternative<Addresses Settings::*>(member) ||
+           std::holds_alternative<ServerTexts Settings::*>(member);
   }
   [[nodiscard]] bool is_count() const {
     return std::holds_alternative<std::uint64_t Settings::*>(member);
@@ -65,8 +73,5 @@ struct Setting {
 
 /// "16MiB", "1000": what a size is read from.
 [[nodiscard]] std::string SizeText(std::uint64_t bytes);
-
-/// Cuts a list at its commas, as the environment and flags have it; no text gives no parts.
-[[nodiscard]] std::vector<std::string> SplitList(std::string_view text);
 
 }  // namespace itemgate::config

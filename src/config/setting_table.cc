@@ -31,6 +31,17 @@ constexpr std::array kTable{
             .member = &Settings::store,
             .help = "embedded: items are in the data directory; or the URL of a database that many "
                     "servers share, such as postgres://user@host/name"},
+    Setting{.key = "redis",
+            .member = &Settings::redis,
+            .help = "Redis servers that the servers of a database share: they remember what is "
+                    "saved, and each is one vote of the locks; none needs to be there",
+            .max = 31},
+    Setting{.key = "lock",
+            .member = &Settings::lock,
+            .help =
+                "When a content is locked while it is saved, which only saves work: auto is with a "
+                "backend, redlock always",
+            .choices = "none|auto|redlock"},
     Setting{.key = "threads",
             .member = &Settings::threads,
             .help = "Event loops that serve connections; 0: one for each processor",
@@ -159,6 +170,17 @@ constexpr std::array kTable{
             .help = "How long the database may take to answer, or to come back, before a request "
                     "is refused",
             .min = 100 * kMillisecond,
+            .max = kHour},
+
+    Setting{.key = "redlock.expiry",
+            .member = &Settings::redlock_expiry,
+            .help = "How long a lock outlives a server that died with it",
+            .min = 100 * kMillisecond,
+            .max = kHour},
+    Setting{.key = "redlock.wait",
+            .member = &Settings::redlock_wait,
+            .help = "How long to wait for the server that has the lock of a content; without a "
+                    "backend at most 20 ms",
             .max = kHour},
 
     Setting{.key = "near_cache.keys",

@@ -104,6 +104,28 @@ TEST(Setting, SaysWhatItExpects) {
   EXPECT_EQ(Refusal("listen", {}), "expected one or more addresses such as \"127.0.0.1:8080\"");
 }
 
+TEST(Setting, TellsServersFromTheirOptions) {
+  const Setting& redis = *FindSetting("redis");
+  const std::string text = "a:6379,password=p,ssl=true,b,redis://u:p@c:7/0?db=2,d,name=x";
+  const std::vector<std::string> servers = {"a:6379,password=p,ssl=true", "b",
+                                            "redis://u:p@c:7/0?db=2", "d,name=x"};
+  EXPECT_EQ(redis.Split(text), servers);
+  EXPECT_TRUE(redis.Split("").empty());
+  EXPECT_EQ(FindSetting("store")->Split("a,b"), std::vector<std::string>{"a,b"});
+}
+
+TEST(Setting, ShowsNoPasswordOfAServer) {
+  Settings settings;
+  ASSERT_TRUE(SetTo(settings, "redis", {"a:6379,password=secret", "redis://u:secret@b:6379"}));
+  EXPECT_EQ(settings.redis.value.size(), 2U);
+  const Setting& redis = *FindSetting("redis");
+  EXPECT_EQ(redis.Text(settings).find("secret"), std::string::npos) << redis.Text(settings);
+  EXPECT_NE(redis.Text(settings).find("a:6379,password=*****"), std::string::npos);
+  EXPECT_NE(Refusal("redis", {"a:port"}).find("is no address"), std::string::npos);
+  EXPECT_EQ(Refusal("redis", {"a:6379,pasword=secret"}).find("secret"), std::string::npos);
+  EXPECT_NE(Refusal("redis", {"a:6379,pasword=secret"}), "accepted");
+}
+
 TEST(Setting, NamesItsVariableAndItsFlag) {
   const Setting& setting = *FindSetting("limits.body_bytes");
   EXPECT_EQ(setting.EnvironmentName(), "ITEMGATE_LIMITS_BODY_BYTES");

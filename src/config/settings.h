@@ -13,6 +13,13 @@ namespace itemgate::config {
 
 using Addresses = std::vector<std::string>;  // "host:port" each
 
+/// Connection texts of servers (docs/redis.md), each with its own options.
+struct ServerTexts {
+  std::vector<std::string> value;
+
+  friend bool operator==(const ServerTexts&, const ServerTexts&) = default;
+};
+
 /// A number of bytes, where another number would not do.
 struct ByteSize {
   std::uint64_t value = 0;
@@ -26,6 +33,8 @@ struct Settings {
   Addresses listen{"127.0.0.1:8080"};
   std::string data = "./itemgate-data";
   std::string store = "embedded";
+  ServerTexts redis;
+  std::string lock = "auto";
   std::uint64_t threads = 0;
   Addresses management_listen{"127.0.0.1:8081"};
 
@@ -56,6 +65,9 @@ struct Settings {
 
   std::uint64_t postgres_connections = 4;
   Duration postgres_timeout = std::chrono::seconds(10);
+
+  Duration redlock_expiry = std::chrono::seconds(10);
+  Duration redlock_wait = std::chrono::seconds(1);
 
   std::uint64_t near_cache_keys = 1 << 20;
 

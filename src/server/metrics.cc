@@ -138,6 +138,38 @@ void AddService(Families& families, const ServiceStatistics& service) {
                  service.in_flight_peak);
 }
 
+void AddSeenCache(Families& families, const SeenCacheStatistics& cache) {
+  MetricFamily& looks = families.Add(MetricType::Counter, "itemgate_seen_cache_looks_total",
+                                     "Contents looked for in the seen cache, by what it said.");
+  Families::AddCounter(looks, {{"result", "hit"}}, cache.hits);
+  Families::AddCounter(looks, {{"result", "miss"}}, cache.misses);
+  Families::AddCounter(looks, {{"result", "forged"}}, cache.mac_failures);
+  Families::AddCounter(looks, {{"result", "timeout"}}, cache.timeouts);
+  Families::AddCounter(looks, {{"result", "error"}}, cache.errors);
+  Families::AddCounter(looks, {{"result", "skipped"}}, cache.skipped);
+  families.Counter("itemgate_seen_cache_fills_total", "Saved contents told to the seen cache.",
+                   cache.fills);
+  families.Counter("itemgate_seen_cache_fills_lost_total", "Those of them that did not get there.",
+                   cache.fills_lost);
+  families.Gauge("itemgate_seen_cache_round_trip_seconds",
+                 "How long the seen cache takes to answer, smoothed.", Seconds(cache.round_trip));
+  families.Gauge("itemgate_seen_cache_nodes", "Servers that the seen cache consists of.",
+                 cache.nodes);
+  families.Gauge("itemgate_seen_cache_nodes_ready", "Those of them that can be asked now.",
+                 cache.nodes_ready);
+}
+
+void AddLocks(Families& families, const LockStatistics& lock) {
+  MetricFamily& locks = families.Add(MetricType::Counter, "itemgate_locks_total",
+                                     "Locks of contents asked for, by what became of it.");
+  Families::AddCounter(locks, {{"result", "acquired"}}, lock.acquired);
+  Families::AddCounter(locks, {{"result", "busy"}}, lock.busy);
+  Families::AddCounter(locks, {{"result", "unavailable"}}, lock.unavailable);
+  Families::AddCounter(locks, {{"result", "skipped"}}, lock.skipped);
+  families.Counter("itemgate_locks_lost_total", "Locks that ended before the work was done.",
+                   lock.lost);
+}
+
 void AddStore(Families& families, const StoreStatistics& store) {
   families.Gauge("itemgate_store_items", "Items saved; also the highest id.", store.items);
   families.Gauge("itemgate_store_disk_bytes", "What the store occupies on disk.", store.disk_bytes);
@@ -173,6 +205,8 @@ std::string MetricsText(const MetricsSnapshot& snapshot) {
   AddRequests(families, snapshot);
   AddHttp(families, snapshot.http);
   AddService(families, snapshot.service);
+  AddSeenCache(families, snapshot.service.seen_cache);
+  AddLocks(families, snapshot.service.lock);
   AddStore(families, snapshot.store);
   AddProcess(families, snapshot);
   families.Counter("itemgate_log_lines_dropped_total",

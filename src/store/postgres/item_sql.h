@@ -23,6 +23,8 @@ extern const postgres::Sql kGetItem;
 extern const postgres::Sql kListItems;
 /// Version of the tables, generation, last id, and the bytes that the items occupy.
 extern const postgres::Sql kLookAtTables;
+inline constexpr postgres::Sql kCacheSecret{
+    .name = "", .text = "SELECT cache_secret FROM itemgate.store WHERE only_row"};
 
 [[nodiscard]] postgres::Statement FindIds(std::span<const ContentKey> keys);
 [[nodiscard]] postgres::Statement GetItemOf(ItemId id);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -84,6 +85,8 @@ class PostgresStoreImpl final : public PostgresStore {
   Result<std::vector<Item>> List(ItemId after, PageLimits limits) override;
   StoreStatistics Statistics() const override;
   ClaimStore& claims() override { return *claims_; }
+  const CacheSecret& cache_secret() const override { return cache_secret_; }
+  std::int64_t generation() const override { return generation_; }
   Result<VerifyReport> Verify(std::move_only_function<void(std::uint64_t)> progress) override;
 
  private:
@@ -117,7 +120,8 @@ class PostgresStoreImpl final : public PostgresStore {
   const Options options_;
   std::unique_ptr<Client> client_;
   std::unique_ptr<PostgresClaims> claims_;
-  std::int64_t generation_ = 0;  // constant after Start
+  std::int64_t generation_ = 0;  // these two are constant after Start
+  CacheSecret cache_secret_{};
 
   // For reports, or standing alone: relaxed.
   std::atomic<std::uint64_t> last_id_ = 0;
@@ -149,6 +153,12 @@ Result<void> PostgresStoreImpl::Start() {
                 "the row of itemgate.store is missing; restore it from a backup, with a generation "
                 "higher than ever before");
   generation_ = look.generation;
+  const auto secret = Read({.sql = &kCacheSecret});
+  if (!secret) return std::unexpected(secret.error());
+  const std::string_view bytes = secret->count() == 1 ? secret->Bytes(0, 0) : "";
+  if (bytes.size() != cache_secret_.size())
+    return Fail(ErrorCode::kCorrupt, "itemgate.store has no cache_secret of 32 bytes");
+  std::memcpy(cache_secret_.data(), bytes.data(), bytes.size());
   claims_ = std::make_unique<PostgresClaims>(
       *client_, PostgresClaims::Options{
                     .server = static_cast<std::int64_t>(Random(options_.seed).Next() >> 1),

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,6 +45,12 @@ class PostgresStore : public ItemStore {
 
   /// Claims in the same database, for slow backends. Lives as long as the store.
   [[nodiscard]] virtual ClaimStore& claims() = 0;
+
+  /// What the entries of a seen cache of this database are sealed with: known to its servers, and to nobody else.
+  using CacheSecret = std::array<std::byte, 32>;
+  [[nodiscard]] virtual const CacheSecret& cache_secret() const = 0;
+  /// Of the store, since when this one was opened.
+  [[nodiscard]] virtual std::int64_t generation() const = 0;
 
   /// Proves that ids are dense, that every content has its digest, and that each key is known once (see
   /// Itemgate::Verify).

@@ -211,6 +211,14 @@ BEGIN
 END $$;
 )";
 
+// Version 2. What the servers of this database, and nobody else, seal the entries of their seen cache with: 244 random
+// bits. Whoever can read it can read the items, too.
+constexpr std::string_view kVersion2 = R"(
+ALTER TABLE itemgate.store ADD COLUMN cache_secret bytea NOT NULL CHECK (octet_length(cache_secret) = 32)
+  DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex');
+INSERT INTO itemgate.migration (version) VALUES (2)
+)";
+
 void Replace(std::string& text, std::string_view what, std::string_view with) {
   text.replace(text.find(what), what.size(), with);
 }
@@ -231,8 +239,8 @@ std::string Version1(std::uint32_t partitions) {
 }
 
 std::string ScriptOf(int version, const MigrateOptions& options) {
-  static_assert(kPostgresSchemaVersion == 1, "add the script of the new version here");
-  return version == 1 ? Version1(options.partitions) : std::string();
+  static_assert(kPostgresSchemaVersion == 2, "add the script of the new version here");
+  return version == 1 ? Version1(options.partitions) : std::string(kVersion2);
 }
 
 int NumberOf(const std::string& text) {
