@@ -1,0 +1,65 @@
+"""Three servers on one database, with one slow backend that they share and that counts: what the tests of it share."""
+
+import concurrent.futures
+import contextlib
+import os
+import signal
+import tempfile
+import unittest
+from pathlib import Path
+
+from backend_server import Backend
+from blackbox import OK, run
+from postgres_serving import Postgres
+from serving import Server, wait_until
+
+LEASE_SECONDS = 2
+
+
+@contextlib.contextmanager
+def stopped(server):
+    """The process stands still: SIGSTOP, and at the end SIGCONT."""
+    os.kill(server.pid, signal.SIGSTOP)
+    wait_until(lambda: Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", "it stands")
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+class ThreeServers(unittest.TestCase):
+    """Shared by the tests of a class, so each has contents of its own. What a test ends it starts again."""
+
+    maxDiff = 2000
+    numbers = iter(range(10**9))
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="itemgate-test-")))
+        cls.postgres = cls.enterClassContext(Postgres())
+        assert run("migrate", "--store", cls.postgres.url).status == OK
+        cls.backend = cls.enterClassContext(Backend())
+        cls.pool = cls.enterClassContext(concurrent.futures.ThreadPoolExecutor(40))
+        cls.servers = [cls.enterClassContext(cls.server(number)) for number in range(3)]
+
+    @classmethod
+    def server(cls, number):
+        (cls.folder / str(number)).mkdir()
+        return Server(cls.folder / str(number), "--store", cls.postgres.url, "--backend.url", cls.backend.url,
+                      *cls.flags())
+
+    @classmethod
+    def flags(cls):
+        return ("--backend.lease", f"{LEASE_SECONDS}s", "--near-cache.keys", "1000")
+
+    def content(self):
+        return f"{self.id()} {next(self.numbers)}".encode()
+
+    def ask(self, server, content, **headers):
+        """Sends it from a thread of its own; gives what will be the answer."""
+        return self.pool.submit(server.save, content, **headers)
+
+    @staticmethod
+    def restart(server):
+        server.kill()
+        server.start()

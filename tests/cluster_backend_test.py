@@ -1,0 +1,330 @@
+"""Three servers, one database, one slow backend that counts: each content reaches the backend at most once.
+
+Servers are stopped and killed at exact places, the backend fails in every way it can; then the backend itself is asked
+how often a content took effect. docs/backend.md tells what is tried under which number; lock_alone_test.py, what the
+same faults do where a lock alone keeps servers apart.
+"""
+
+import concurrent.futures
+import contextlib
+import random
+import subprocess
+import threading
+import time
+import unittest
+
+from backend_server import digest_of
+from backend_serving import LEASE_SECONDS, ThreeServers, stopped
+from postgres_serving import PROGRAMS
+from serving import wait_until
+
+TAKE_OVER_SECONDS = LEASE_SECONDS + 1 + 7  # what is promised, and what a busy machine may add
+
+
+class AtMostOnce(ThreeServers):
+    def claims(self, content, what="count(*)"):
+        return self.postgres.query(f"SELECT {what} FROM itemgate.claim WHERE digest = '\\x{digest_of(content)}'")
+
+    def assert_unknown(self, answer):
+        self.assertEqual((answer.status, answer.code), (502, "save-unknown"), answer)
+
+    def assert_parked(self, content):
+        self.assertEqual(self.claims(content, "parked"), ["t"])
+
+    def assert_saved(self, content, *answers, effects=1):
+        """Everybody was told, and is told, the same id, and it is in the backend as often as it should."""
+        for answer in answers:
+            self.assertIn(answer.status, (200, 201), answer)
+        again = [server.save(content) for server in self.servers]
+        self.assertEqual({answer.status for answer in again}, {200}, again)
+        self.assertEqual(len({answer.id for answer in [*answers, *again]}), 1, [*answers, *again])
+        self.assertLessEqual(sum(answer.status == 201 for answer in answers), 1, answers)
+        self.assertEqual(self.backend.effects(content), effects)
+        self.assertEqual(self.claims(content), ["0"])
+
+    def take_over(self, server, content):
+        """Its answer, which comes only after it has taken over."""
+        begin = time.monotonic()
+        answer = server.save(content)
+        self.assertLess(time.monotonic() - begin, TAKE_OVER_SECONDS)
+        return answer
+
+    def test_F13_a_server_that_stands_still_before_the_call_makes_no_second_one(self):
+        a, b, _ = self.servers
+        content = self.content()
+        gate = self.backend.hold("find", content)
+        first = self.ask(a, content)
+        gate.wait_reached()
+        with stopped(a):
+            self.assert_unknown(self.take_over(b, content))
+            self.assert_parked(content)
+            self.assertEqual(self.backend.effects(content), 0)
+            gate.open()
+        self.assert_saved(content, first.result())
+
+    def test_F14_a_server_that_stands_still_after_the_call_confirms_what_another_has(self):
+        a, b, _ = self.servers
+        content = self.content()
+        gate = self.backend.hold_after_effect(content)
+        first = self.ask(a, content)
+        gate.wait_reached()
+        with stopped(a):
+            gate.open()
+            second = self.take_over(b, content)
+            self.assertEqual(second.status, 201, second)
+        self.assert_saved(content, first.result(), second)
+
+    def test_F14_a_call_that_lands_after_the_take_over_is_found(self):
+        a, b, _ = self.servers
+        content = self.content()
+        gate = self.backend.hold("save", content)
+        first = self.ask(a, content)
+        gate.wait_reached()
+        with stopped(a):
+            self.assert_unknown(self.take_over(b, content))
+            gate.open()
+            wait_until(lambda: self.backend.effects(content), "it has landed")
+            second = b.save(content)
+        self.assert_saved(content, first.result(), second)
+
+    def test_F15_what_a_killed_server_had_not_sent_is_parked(self):
+        a, b, c = self.servers
+        content = self.content()
+        gate = self.backend.hold("find", content)
+        first = self.ask(a, content)
+        gate.wait_reached()
+        a.kill()
+        self.assertIsInstance(first.exception(), OSError)
+        gate.open()
+        self.assert_unknown(self.take_over(b, content))
+        self.assert_unknown(c.save(content))
+        self.assert_parked(content)
+        self.assertEqual((self.backend.effects(content), self.backend.calls("save", content)), (0, 0))
+        # The operator made sure that the backend does not have it.
+        self.postgres.query(f"DELETE FROM itemgate.claim WHERE parked AND digest = '\\x{digest_of(content)}'")
+        second = b.save(content)
+        a.start()
+        self.assert_saved(content, second)
+
+    def test_F16_what_a_killed_server_had_sent_is_found(self):
+        a, b, _ = self.servers
+        content = self.content()
+        gate = self.backend.hold_after_effect(content)
+        first = self.ask(a, content)
+        gate.wait_reached()
+        a.kill()
+        self.assertIsInstance(first.exception(), OSError)
+        gate.open()
+        second = self.take_over(b, content)
+        a.start()
+        self.assert_saved(content, second)
+
+    def test_F17_what_a_killed_server_had_confirmed_is_a_duplicate(self):
+        a, b, _ = self.servers
+        content = self.content()
+        with self.database_held():
+            first = self.ask(a, content)
+            wait_until(lambda: self.waiting_in_database() > 0, "the confirmation waits in the database")
+            a.kill()
+        self.assertIsInstance(first.exception(), OSError)
+        wait_until(lambda: self.claims(content) == ["0"], "it is confirmed")
+        second = b.save(content)
+        self.assertEqual(second.status, 200, second)
+        a.start()
+        self.assert_saved(content, second)
+
+    @contextlib.contextmanager
+    def database_held(self):
+        """Nobody can make items meanwhile."""
+        psql = subprocess.Popen([PROGRAMS / "psql", "-X", "-q", "-A", "-t", self.postgres.url], text=True,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        with psql:
+            psql.stdin.write("BEGIN; SELECT 'held' FROM itemgate.store FOR UPDATE;\n")
+            psql.stdin.flush()
+            self.assertEqual(psql.stdout.readline(), "held\n")
+            yield
+            psql.communicate("COMMIT;\n")
+
+    def waiting_in_database(self):
+        return int(*self.postgres.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+
+    def test_F47_a_save_of_more_than_the_lease_is_waited_for_and_blocks_nobody(self):
+        slow, others = self.content(), [self.content() for _ in range(60)]
+        gate = self.backend.hold("save", slow)
+        asked = [self.ask(self.servers[0], slow)]
+        gate.wait_reached()
+        asked += [self.ask(server, slow) for server in self.servers[1:] * 3]
+        begin = time.monotonic()
+        for server in self.servers:
+            impatient = server.save(slow, prefer="wait=0.1")
+            self.assertEqual((impatient.status, impatient.outcome), (202, "in-progress"))
+        saved = [self.ask(self.servers[number % 3], content) for number, content in enumerate(others)]
+        self.assertEqual({answer.result().status for answer in saved}, {201})
+        self.assertLess(time.monotonic() - begin, 2 * LEASE_SECONDS)
+        time_left = begin + 2.5 * LEASE_SECONDS - time.monotonic()
+        concurrent.futures.wait(asked, max(time_left, 0))  # nobody is told anything yet
+        self.assertFalse([answer for answer in asked if answer.done()])
+        self.assertEqual(self.claims(slow, "epoch, parked"), ["1|f"])
+        gate.open()
+        self.assert_saved(slow, *(answer.result() for answer in asked))
+        self.assertEqual((self.backend.calls("find", slow), self.backend.calls("save", slow)), (1, 1))
+        self.assertEqual({self.backend.effects(content) for content in others}, {1})
+
+    def test_F48_a_save_that_fails_after_its_effect_is_found(self):
+        for status in (500, 503, None):
+            content = self.content()
+            self.backend.fail_after_effect(content, status)
+            self.assert_unknown(self.servers[0].save(content))
+            self.assert_parked(content)
+            self.assert_saved(content, self.servers[1].save(content))
+
+    def test_F48_a_save_that_lands_late_is_unknown_until_then(self):
+        content = self.content()
+        gate = self.backend.land_late(content)
+        for server in self.servers:
+            self.assert_unknown(server.save(content))
+        self.assert_parked(content)
+        self.assertEqual(self.backend.calls("save", content), 1)
+        gate.open()
+        wait_until(lambda: self.backend.effects(content), "it has landed")
+        self.assert_saved(content, self.servers[2].save(content))
+
+    def test_F49_a_stale_look_sends_nothing_a_second_time(self):
+        a, b, c = self.servers
+        content = self.content()
+        gate = self.backend.hold_after_effect(content)
+        first = self.ask(a, content)
+        gate.wait_reached()
+        self.backend.find_stale(content, times=2)
+        a.kill()
+        self.assertIsInstance(first.exception(), OSError)
+        self.assert_unknown(self.take_over(b, content))
+        self.assert_unknown(c.save(content))
+        self.assertEqual(self.backend.effects(content), 1)
+        second = c.save(content)
+        a.start()
+        self.assert_saved(content, second)
+
+    def test_F50_a_content_that_the_backend_has_twice_is_sent_no_more(self):
+        content = self.content()
+        self.backend.add(content, 2)
+        self.assert_saved(content, *(self.ask(server, content).result() for server in self.servers), effects=2)
+        self.assertEqual(self.backend.calls("save", content), 0)
+
+    def test_a_refusal_is_no_save_and_may_be_sent_again(self):
+        content = self.content()
+        self.backend.fail("save", content, 429)
+        refused = self.servers[0].save(content)
+        self.assertEqual((refused.status, refused.code, refused.outcome), (502, "save-failed", "failed"))
+        self.assertEqual(self.claims(content), ["0"])
+        self.assert_saved(content, self.servers[1].save(content))
+
+    def test_a_backend_that_cannot_be_asked_is_sent_nothing(self):
+        content = self.content()
+        self.backend.fail("find", content, 503)
+        refused = self.servers[0].save(content)
+        self.assertEqual((refused.status, refused.code), (502, "save-failed"))
+        self.assertEqual(self.backend.calls("save", content), 0)
+        self.assert_saved(content, self.servers[0].save(content))
+
+    def test_an_answer_too_many_confuses_nobody(self):
+        contents = [self.content() for _ in range(10)]
+        for content in contents:
+            self.backend.answer_twice(content)
+        for content in contents:
+            self.assert_saved(content, self.servers[0].save(content))
+
+    def test_hundreds_of_slow_saves_at_once(self):
+        contents = [self.content() for _ in range(600)]
+        self.backend.delay = 1
+        self.addCleanup(setattr, self.backend, "delay", 0)
+
+        def send(server, seed):
+            order = list(contents)
+            random.Random(seed).shuffle(order)
+            lines = server.batch([{"content": content.decode()} for content in order])
+            return {(order[line["index"]], line["id"]) for line in lines[:len(order)]}
+        begin = time.monotonic()
+        told = [self.pool.submit(send, server, seed) for seed, server in enumerate(self.servers)]
+        ids = set().union(*(answers.result() for answers in told))
+        self.assertEqual(len(ids), len(contents))  # and so one id for each
+        self.assertLess(time.monotonic() - begin, 60)  # one after the other they would take ten minutes
+        self.assertEqual({self.backend.effects(content) for content in contents}, {1})
+
+    def test_whatever_happens_no_content_takes_effect_twice(self):
+        contents = [self.content() for _ in range(120)]
+        chance = random.Random(20)
+        gates = []
+        for content in contents:
+            fault = chance.randrange(8)
+            if fault == 0:
+                self.backend.fail_after_effect(content, chance.choice((500, None)))
+            elif fault == 1:
+                self.backend.fail("save", content, chance.choice((429, 503, None)))
+            elif fault == 2:
+                gates.append(self.backend.land_late(content))
+            elif fault == 3:
+                self.backend.find_stale(content, times=2)
+            elif fault == 4:
+                self.backend.fail("find", content, chance.choice((503, None)))
+        self.backend.delay = 0.2
+        self.addCleanup(setattr, self.backend, "delay", 0)
+        told, end = self.send_until(contents)
+        for _ in range(4):
+            victim = chance.choice(self.servers)
+            if chance.random() < 0.5:
+                self.restart(victim)
+            else:
+                with stopped(victim):
+                    end.wait(1.2 * LEASE_SECONDS)
+        for gate in gates:
+            gate.open()
+        end.set()
+        answers = told()
+        self.judge(contents, answers)
+
+    def send_until(self, contents):
+        """Sends all of them again and again, through every server. Gives what gathers the answers, and what ends it."""
+        end, answers, lock = threading.Event(), [], threading.Lock()
+
+        def send(server, seed):
+            chance = random.Random(seed)
+            while not end.is_set():
+                content = chance.choice(contents)
+                try:
+                    answer = server.save(content, prefer="wait=1")
+                except OSError:
+                    end.wait(0.1)  # it was killed
+                    continue
+                with lock:
+                    answers.append((content, answer))
+        senders = [self.pool.submit(send, server, number) for number, server in enumerate(self.servers * 4)]
+
+        def gather():
+            for sender in senders:
+                sender.result()
+            return answers
+        return gather, end
+
+    def judge(self, contents, answers):
+        ids = {}
+        for content in contents:
+            last = [server.save(content) for server in self.servers]
+            effects = self.backend.effects(content)
+            self.assertLessEqual(effects, 1)
+            answers += [(content, answer) for answer in last]
+            if {answer.status for answer in last} == {502}:
+                self.assert_parked(content)  # and said so
+            else:
+                self.assertEqual(effects, 1)
+        for content, answer in answers:
+            if answer.status in (200, 201):
+                self.assertEqual(ids.setdefault(content, answer.id), answer.id)
+            else:
+                self.assertIn(answer.status, (202, 502, 503), answer)
+        self.assertGreater(len(ids), len(contents) / 2)
+        self.assertEqual(len(set(ids.values())), len(ids))
+
+
+if __name__ == "__main__":
+    unittest.main()
