@@ -1,14 +1,27 @@
 """Many servers on one PostgreSQL database: each content is saved once, under one id for everybody, whatever fails."""
 
 import random
+import re
+import socket
+import struct
 import tempfile
 import threading
 import unittest
 from pathlib import Path
 
 from blackbox import NOT_FOUND, OK, SERVER, STORE, USAGE, StoreTest, run
+from http_connection import TIMEOUT_SECONDS
 from postgres_serving import Postgres
 from serving import Server, ServerTest, wait_until
+
+
+def read_to(answers, wanted):
+    """Reads messages of the database up to the first of that kind."""
+    while True:
+        kind, length = struct.unpack("!ci", answers.read(5))
+        answers.read(length - 4)
+        if kind == wanted:
+            return
 
 
 class SharedDatabase(ServerTest):
@@ -111,6 +124,26 @@ class ManyServers(SharedDatabase):
         wait_until(lambda: server.manage("GET", "/readyz").status == 200, "it is ready")
         self.assertEqual(server.save(b"while it is down").status, 201)
         self.audit(["before", "while it is down"])
+
+    def test_a_lock_that_a_stopped_process_holds_is_ended_by_the_query_of_the_documents(self):
+        server = self.serve_shared()
+        # A process that was stopped between the message that runs the call and the one that commits it.
+        insertion = ("SELECT * FROM itemgate.insert_items(ARRAY[sha256('x')], ARRAY['default'], ARRAY[1::bigint], "
+                     "ARRAY[''::bytea], ARRAY['x'::bytea], 5, false, 1)")
+        with socket.create_connection(("127.0.0.1", self.postgres.port), timeout=TIMEOUT_SECONDS) as stopped:
+            start = struct.pack("!i", 196608) + b"user\0postgres\0database\0items\0\0"
+            stopped.sendall(struct.pack("!i", len(start) + 4) + start)
+            answers = stopped.makefile("rb")
+            read_to(answers, b"Z")
+            for kind, body in ((b"P", b"\0" + insertion.encode() + b"\0\0\0"), (b"B", b"\0" * 8),
+                               (b"E", b"\0" * 5), (b"H", b"")):
+                stopped.sendall(kind + struct.pack("!i", len(body) + 4) + body)
+            read_to(answers, b"D")
+            document = (Path(__file__).parent.parent / "docs" / "postgres.md").read_text()
+            query = re.search(r"```sql\n(SELECT pg_terminate_backend.*?)```", document, re.DOTALL).group(1)
+            self.assertEqual(self.postgres.query(query), [])  # it may be just about to go on
+            self.assertEqual(self.postgres.query(query.replace("'10 s'", "'0 s'")), ["t"])
+            self.assertEqual(server.save(b"x").json(), {"outcome": "created", "id": 1})
 
     def test_items_of_one_server_are_found_through_another(self):
         one, other = self.serve_shared(), self.serve_shared()

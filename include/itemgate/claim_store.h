@@ -1,8 +1,10 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 
 #include "itemgate/content_key.h"
@@ -30,6 +32,13 @@ struct ClaimHolder {
 
   friend bool operator==(const ClaimHolder&, const ClaimHolder&) = default;
 };
+
+/// Names a content in hints; two contents may share one.
+[[nodiscard]] inline std::uint64_t ClaimNumber(const ContentKey& key) {
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < sizeof number; ++i) number = number << 8 | key.digest.bytes[i];
+  return number;
+}
 
 /// How a content stands.
 struct ClaimState {
@@ -82,6 +91,12 @@ class ClaimStore {
 
   /// Nothing was sent to the backend, or it certainly saved nothing: gives the claim up.
   virtual void Release(const ContentKey& key, const ClaimHolder& mine, Done done) = 0;
+
+  /// From now on calls `changed` when a claim may have ended or been parked, on whatever server: with its ClaimNumber, or
+  /// with nothing if any may have. A hint only: it may come for nothing, late, or not at all. From any thread; must be
+  /// quick, and may come until the store is gone.
+  using Changed = std::function<void(std::optional<std::uint64_t>)>;
+  virtual void Watch(Changed changed) = 0;
 };
 
 }  // namespace itemgate

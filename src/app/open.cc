@@ -99,6 +99,7 @@ class LocalItemgate final : public Itemgate {
                                        .seed = seed_,
                                        .connections_max = options.database_options.connections_max,
                                        .timeout = options.database_options.timeout,
+                                       .hears_hints = options.backend != nullptr,
                                        .on_news = options.on_saved});
       if (!opened) return std::unexpected(opened.error());
       claims_ = &(*opened)->claims();

@@ -32,9 +32,19 @@ constexpr std::string_view kParkedText =
 
 }  // namespace
 
+ClaimedSaves::ClaimedSaves(const Parts& parts, const Options& options)
+    : parts_(parts),
+      options_(options),
+      start_(parts.clock.Now()),
+      watchers_(std::make_shared<ClaimWatchers>(parts.executor)),
+      random_(options.seed) {
+  parts.claims.Watch([watchers = watchers_](auto number) { watchers->Changed(number); });
+}
+
 Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool sent) {
   const std::int64_t attempt = NewAttempt();
   const ContentKey& key = insertion.key;
+  ClaimWatchers::Watch watch(*watchers_, key);
   ClaimHolder seen;
   Instant seen_since{};
   Duration pause = options_.poll_min;
@@ -77,8 +87,7 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool sent) {
       Call(insertion, state->holder, std::move(done));
       co_return;
     }
-    (void)co_await Paused(parts_.executor, pause);
-    pause = std::min(2 * pause, options_.poll_max);
+    if (!co_await watch.Pause(pause)) pause = std::min(2 * pause, options_.poll_max);
   }
 }
 

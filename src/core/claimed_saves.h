@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <unordered_set>
 
 #include "base/clock.h"
@@ -9,6 +10,7 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "core/backend_saves.h"
+#include "core/claim_watchers.h"
 #include "itemgate/backend.h"
 #include "itemgate/claim_store.h"
 #include "itemgate/store.h"
@@ -20,8 +22,8 @@ namespace itemgate {
 ///
 /// The backend knows no duplicates and cannot fence, so only the first attempt on a content may ever send it; whoever
 /// takes over from a dead one only looks whether the backend has it, and else parks it: at most once, and honest about
-/// it. Nothing here trusts a clock: time only decides when to look again, and when to try to take over. While the
-/// database is away a save that was begun waits for it.
+/// it. Nothing here trusts a clock: time only decides when to look again, and when to try to take over. Hints that a claim
+/// has changed only make the next look come sooner. While the database is away a save that was begun waits for it.
 ///
 /// Threads: any. All parts must outlive it, and every save must have ended before it is destroyed.
 class ClaimedSaves final : public BackendSaves {
@@ -41,8 +43,7 @@ class ClaimedSaves final : public BackendSaves {
     /// How long something that was sent to the backend before a failover may still take effect there.
     Duration horizon = std::chrono::seconds(60);
   };
-  ClaimedSaves(const Parts& parts, const Options& options)
-      : parts_(parts), options_(options), start_(parts.clock.Now()), random_(options.seed) {}
+  ClaimedSaves(const Parts& parts, const Options& options);
 
   /// kUnknown also says that it is parked.
   void Save(Insertion& insertion, Done done) override {
@@ -68,6 +69,8 @@ class ClaimedSaves final : public BackendSaves {
   const Parts parts_;
   const Options options_;
   const Instant start_;
+  const std::shared_ptr<ClaimWatchers>
+      watchers_;  // shared with the store, for hints that come late
 
   Mutex mutex_;
   Random random_ GUARDED_BY(mutex_);

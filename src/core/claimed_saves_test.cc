@@ -207,6 +207,66 @@ TEST_F(ClaimedSavesTest, WhatWasSentBeforeTheStoreRefusedIsUnknown) {
   EXPECT_EQ(first_.result->error().code, ErrorCode::kUnknown);
 }
 
+class ClaimWakeTest : public ClaimedSavesTest {
+ protected:
+  /// Who looks again after a minute only.
+  static ClaimedSaves::Options Rarely(std::uint64_t seed) {
+    return {.seed = seed, .lease = 1h, .poll_min = 1min, .poll_max = 1min};
+  }
+  ClaimedSaves sender_{parts_, Rarely(3)};
+  ClaimedSaves waiter_{parts_, Rarely(4)};
+};
+
+TEST_F(ClaimWakeTest, WhoWaitsIsAnsweredAsSoonAsTheItemIsThere) {
+  Save(sender_, first_);
+  Save(waiter_, second_);
+  executor_.Advance(1s);
+  EXPECT_FALSE(second_.result);
+  backend_.End();
+  executor_.RunUntilIdle();
+  ASSERT_TRUE(second_.result && *second_.result);
+  EXPECT_EQ(second_.insertion.id, first_.insertion.id);
+  EXPECT_EQ(executor_.waiting_count(), 0U);  // the pause was taken back
+}
+
+TEST_F(ClaimWakeTest, WhoWaitsGoesOnAsSoonAsTheClaimIsReleasedOrParked) {
+  Save(sender_, first_);
+  Save(waiter_, second_);
+  backend_.End(Fail(ErrorCode::kFailed, "no"));
+  executor_.RunUntilIdle();
+  EXPECT_EQ(backend_.sent_count, 2);
+  Saving third;
+  Save(sender_, third);
+  backend_.End(Fail(ErrorCode::kUnknown, "no answer"));
+  executor_.RunUntilIdle();
+  ASSERT_TRUE(third.result);
+  EXPECT_EQ(third.result->error().code, ErrorCode::kUnknown);
+}
+
+TEST_F(ClaimWakeTest, WithoutHintsWhoWaitsLooksAgainAfterItsPause) {
+  claims_.LoseHints();
+  Save(sender_, first_);
+  Save(waiter_, second_);
+  backend_.End();
+  executor_.Advance(59s);
+  EXPECT_FALSE(second_.result);
+  executor_.Advance(1s);
+  EXPECT_TRUE(second_.result);
+}
+
+TEST_F(ClaimWakeTest, AHintForNothingMakesNobodyGiveUp) {
+  Save(sender_, first_);
+  Save(waiter_, second_);
+  for (int i = 0; i < 3; ++i) {
+    claims_.Hint();
+    executor_.RunUntilIdle();
+    EXPECT_FALSE(second_.result);
+  }
+  backend_.End();
+  executor_.RunUntilIdle();
+  EXPECT_TRUE(second_.result);
+}
+
 TEST_F(ClaimedSavesTest, ADatabaseThatIsAwayIsSaidToBe) {
   claims_.FailNext(Error(ErrorCode::kUnavailable, "away"));
   Save(one_, first_);

@@ -2,9 +2,11 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "itemgate/claim_store.h"
 
@@ -21,6 +23,12 @@ class MemoryClaims final : public ClaimStore {
   void RaiseGeneration() { ++generation_; }
   /// A failover loses all claims.
   void Forget() { claims_.clear(); }
+  /// Nobody is told of changes any more.
+  void LoseHints() { watchers_.clear(); }
+  /// A hint that tells nothing about any content in particular.
+  void Hint() {
+    for (const Changed& changed : watchers_) changed(std::nullopt);
+  }
   /// Whoever asks was started under an earlier generation.
   void RefuseAll() { refuses_ = true; }
   /// A try of server() that runs when its attempt has ended. All other claims are of another server.
@@ -61,12 +69,14 @@ class MemoryClaims final : public ClaimStore {
       claims_.erase(key);
       const ItemId id{items_.size() + 1};
       items_.emplace(key, std::pair(id, mine.attempt));
+      Tell(key);
     });
   }
 
   void Park(const ContentKey& key, const ClaimHolder& mine, Done done) override {
     Answer(key, mine.attempt, std::move(done), [&] {
       if (Row* row = RowOf(key, mine)) row->parked = true;
+      Tell(key);
     });
   }
 
@@ -74,8 +84,11 @@ class MemoryClaims final : public ClaimStore {
     Answer(key, mine.attempt, std::move(done), [&] {
       const Row* const row = RowOf(key, mine);
       if (row != nullptr && !row->parked) claims_.erase(key);
+      Tell(key);
     });
   }
+
+  void Watch(Changed changed) override { watchers_.push_back(std::move(changed)); }
 
  private:
   struct Row {
@@ -107,6 +120,10 @@ class MemoryClaims final : public ClaimStore {
     return state;
   }
 
+  void Tell(const ContentKey& key) {
+    for (const Changed& changed : watchers_) changed(ClaimNumber(key));
+  }
+
   void Answer(const ContentKey& key, std::int64_t attempt, Done done, auto change) {
     if (!failures_.empty()) {
       Error error = std::move(failures_.front());
@@ -123,6 +140,7 @@ class MemoryClaims final : public ClaimStore {
   std::int64_t generation_ = 1;
   bool refuses_ = false;
   std::deque<Error> failures_;
+  std::vector<Changed> watchers_;
 };
 
 }  // namespace itemgate

@@ -63,7 +63,7 @@ void PostgresClaims::Claim(const ContentKey& key, std::int64_t attempt, Done don
   StartHeart();
   Statement statement = About(kClaim, key);
   statement.parameters.Add(attempt).Add(options_.server).Add(options_.generation);
-  Ask(std::move(statement), client_.Now() + options_.timeout, std::move(done));
+  Ask({std::move(statement)}, std::move(done));
 }
 
 void PostgresClaims::TakeOver(const ContentKey& key, const ClaimHolder& seen, std::int64_t attempt,
@@ -76,38 +76,42 @@ void PostgresClaims::TakeOver(const ContentKey& key, const ClaimHolder& seen, st
       .Add(seen.attempt)
       .Add(seen.fence.generation)
       .Add(seen.fence.epoch);
-  Ask(std::move(statement), client_.Now() + options_.timeout, std::move(done));
+  Ask({std::move(statement)}, std::move(done));
 }
 
 void PostgresClaims::Confirm(const ContentKey& key, const ClaimHolder& mine,
                              std::string_view content, std::string_view media_type, Done done) {
   Statement statement = OfHolder(kConfirm, key, mine);
   statement.parameters.Add(std::int64_t{key.length}).Add(media_type).Add(content);
-  Ask(std::move(statement), client_.Now() + options_.timeout, std::move(done));
+  Ask({std::move(statement), ClaimHints::Telling(key)}, std::move(done));
 }
 
 void PostgresClaims::Park(const ContentKey& key, const ClaimHolder& mine, Done done) {
-  Ask(OfHolder(kPark, key, mine), client_.Now() + options_.timeout, std::move(done));
+  Ask({OfHolder(kPark, key, mine), ClaimHints::Telling(key)}, std::move(done));
 }
 
 void PostgresClaims::Release(const ContentKey& key, const ClaimHolder& mine, Done done) {
-  Ask(OfHolder(kRelease, key, mine), client_.Now() + options_.timeout, std::move(done));
+  Ask({OfHolder(kRelease, key, mine), ClaimHints::Telling(key)}, std::move(done));
 }
 
 /// All of these statements may be sent twice: the second finds what the first has done. So a lost answer is asked for
 /// again. So is one whose commit did not wait for its standby: the next writes again, and waits.
-void PostgresClaims::Ask(Statement statement, Instant deadline, Done done, bool in_doubt) {
-  postgres::Command command{.statements = {statement},
+void PostgresClaims::Ask(Statements statements, Done done) {
+  Try(std::move(statements), client_.Now() + options_.timeout, std::move(done), /*in_doubt=*/false);
+}
+
+void PostgresClaims::Try(Statements statements, Instant deadline, Done done, bool in_doubt) {
+  postgres::Command command{.statements = statements,
                             .deadline = std::min(deadline, client_.Now() + options_.timeout / 2),
                             .if_unreachable = postgres::IfUnreachable::kWait};
-  command.done = [this, statement = std::move(statement), deadline, done = std::move(done),
+  command.done = [this, statements = std::move(statements), deadline, done = std::move(done),
                   in_doubt](const Answer& answer) mutable {
     if (answer) return Tell(StateOf(answer->front()), std::move(done));
     const auto& [error, fate] = answer.error();
     in_doubt = in_doubt || fate == Fate::kUnknown || fate == Fate::kDoubtful;
     const bool may_try_again = fate != Fate::kNotSent && fate != Fate::kRefused;
     if (may_try_again && client_.Now() < deadline && !stopped_.load(std::memory_order_relaxed))
-      return Ask(std::move(statement), deadline, std::move(done), in_doubt);
+      return Try(std::move(statements), deadline, std::move(done), in_doubt);
     done(Fail(in_doubt ? ErrorCode::kUnknown : error.code, error.message));
   };
   client_.Run(std::move(command));

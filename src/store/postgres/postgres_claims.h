@@ -5,15 +5,17 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "itemgate/claim_store.h"
 #include "postgres/client.h"
+#include "store/postgres/claim_hints.h"
 
 namespace itemgate {
 
 /// Claims in the tables beside the items. Its heartbeat starts with the first claim.
 ///
-/// The client must outlive it, and be closed before it is destroyed.
+/// Client and hints must outlive it, and the client be closed before it is destroyed.
 class PostgresClaims final : public ClaimStore {
  public:
   struct Options {
@@ -25,8 +27,8 @@ class PostgresClaims final : public ClaimStore {
     Duration heartbeat_interval = std::chrono::seconds(1);
   };
 
-  PostgresClaims(postgres::Client& client, Options options)
-      : client_(client), options_(std::move(options)) {}
+  PostgresClaims(postgres::Client& client, ClaimHints& hints, Options options)
+      : client_(client), hints_(hints), options_(std::move(options)) {}
 
   [[nodiscard]] std::int64_t server() const override { return options_.server; }
   void Claim(const ContentKey& key, std::int64_t attempt, Done done) override;
@@ -36,17 +38,21 @@ class PostgresClaims final : public ClaimStore {
                std::string_view media_type, Done done) override;
   void Park(const ContentKey& key, const ClaimHolder& mine, Done done) override;
   void Release(const ContentKey& key, const ClaimHolder& mine, Done done) override;
+  void Watch(Changed changed) override { hints_.Watch(std::move(changed)); }
 
   /// No heartbeat follows.
   void Stop() { stopped_.store(true, std::memory_order_relaxed); }
 
  private:
-  void Ask(postgres::Statement statement, Instant deadline, Done done, bool in_doubt = false);
+  using Statements = std::vector<postgres::Statement>;  // the first one tells the state
+  void Ask(Statements statements, Done done);
+  void Try(Statements statements, Instant deadline, Done done, bool in_doubt);
   void Tell(const ClaimState& state, Done done);
   void StartHeart();
   void Beat();
 
   postgres::Client& client_;
+  ClaimHints& hints_;
   const Options options_;
   std::atomic<bool> beating_ = false;  // each stands alone: relaxed
   std::atomic<bool> stopped_ = false;

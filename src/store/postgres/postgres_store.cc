@@ -10,6 +10,7 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "postgres/client.h"
+#include "store/postgres/claim_hints.h"
 #include "store/postgres/insert_batch.h"
 #include "store/postgres/item_sql.h"
 #include "store/postgres/postgres_claims.h"
@@ -39,7 +40,7 @@ constexpr postgres::Sql kKeepAlive{.text = "SET tcp_keepalives_idle = 5"};
 constexpr postgres::Sql kKeepAliveInterval{.text = "SET tcp_keepalives_interval = 2"};
 constexpr postgres::Sql kKeepAliveCount{.text = "SET tcp_keepalives_count = 3"};
 
-postgres::PoolOptions PoolOptionsOf(const PostgresStore::Options& options) {
+postgres::PoolOptions PoolOptionsOf(const PostgresStore::Options& options, ClaimHints& hints) {
   postgres::PoolOptions pool;
   pool.connection.url = options.url;
   pool.connection.connect_timeout = std::min<Duration>(options.timeout, std::chrono::seconds(5));
@@ -48,6 +49,8 @@ postgres::PoolOptions PoolOptionsOf(const PostgresStore::Options& options) {
                               &kKeepAliveCount};
   pool.connections_max = options.connections_max;
   pool.seed = options.seed;
+  if (options.hears_hints) pool.connection.channels = {std::string(ClaimHints::kChannel)};
+  pool.on_notified = [&hints](std::string_view, std::string_view payload) { hints.Heard(payload); };
   return pool;
 }
 
@@ -118,6 +121,7 @@ class PostgresStoreImpl final : public PostgresStore {
 
   const Clock& clock_;
   const Options options_;
+  ClaimHints hints_;
   std::unique_ptr<Client> client_;
   std::unique_ptr<PostgresClaims> claims_;
   std::int64_t generation_ = 0;  // these two are constant after Start
@@ -136,7 +140,7 @@ class PostgresStoreImpl final : public PostgresStore {
 };
 
 Result<void> PostgresStoreImpl::Start() {
-  auto client = Client::Make(clock_, PoolOptionsOf(options_));
+  auto client = Client::Make(clock_, PoolOptionsOf(options_, hints_));
   if (!client) return std::unexpected(client.error());
   client_ = std::move(*client);
   const auto looked = Read({.sql = &kLookAtTables});
@@ -160,13 +164,14 @@ Result<void> PostgresStoreImpl::Start() {
     return Fail(ErrorCode::kCorrupt, "itemgate.store has no cache_secret of 32 bytes");
   std::memcpy(cache_secret_.data(), bytes.data(), bytes.size());
   claims_ = std::make_unique<PostgresClaims>(
-      *client_, PostgresClaims::Options{
-                    .server = static_cast<std::int64_t>(Random(options_.seed).Next() >> 1),
-                    .server_name = options_.server_name,
-                    .generation = generation_,
-                    .on_refused = [this] { End(Ended::kGeneration); },
-                    .timeout = options_.timeout,
-                    .heartbeat_interval = options_.poll_interval});
+      *client_, hints_,
+      PostgresClaims::Options{
+          .server = static_cast<std::int64_t>(Random(options_.seed).Next() >> 1),
+          .server_name = options_.server_name,
+          .generation = generation_,
+          .on_refused = [this] { End(Ended::kGeneration); },
+          .timeout = options_.timeout,
+          .heartbeat_interval = options_.poll_interval});
   heard_.store(clock_.Now(), std::memory_order_relaxed);
   last_id_.store(look.last_id, std::memory_order_relaxed);
   disk_bytes_.store(look.disk_bytes, std::memory_order_relaxed);

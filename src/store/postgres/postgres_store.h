@@ -33,6 +33,7 @@ class PostgresStore : public ItemStore {
         std::chrono::seconds(10);  // of one call, tries and waiting for the database included
     Duration poll_interval = std::chrono::seconds(1);  // also between heartbeats
     std::string server_name;                           // for people
+    bool hears_hints = false;                          // of claims: takes one connection more
     /// Called when other servers made items; from a thread of the store's own.
     std::function<void()> on_news;
   };

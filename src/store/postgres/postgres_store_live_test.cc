@@ -246,6 +246,18 @@ TEST_F(PostgresStoreLiveTest, TablesThatBecameNewerEndTheService) {
   EXPECT_THAT(store->Get(ItemId{1}).error().message, HasSubstr("newer program"));
 }
 
+TEST_F(PostgresStoreLiveTest, WhoHoldsTheLockAndStandsStillCanBeEnded) {
+  auto stopped = postgres::Session::Open(url_, 5s);
+  ASSERT_TRUE(stopped->Run("BEGIN; SELECT 1 FROM itemgate.store FOR UPDATE"));
+  // As docs/postgres.md has it, but for the time.
+  EXPECT_EQ(Query("SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN pg_locks l "
+                  "USING (pid) WHERE l.relation = 'itemgate.store'::regclass AND l.mode = "
+                  "'RowShareLock' AND l.granted AND a.wait_event = 'ClientRead' AND a.state IN "
+                  "('active', 'idle in transaction') AND now() - a.xact_start >= interval '0 s'"),
+            "t");
+  EXPECT_EQ(InsertOne(*OpenStore(clock_, url_), "a").id, ItemId{1});
+}
+
 TEST_F(PostgresStoreLiveTest, MigratingThroughAPoolerLeavesNothingInItsConnections) {
   const PgBouncer pooler(Server());
   const std::string url = pooler.UrlOf(DatabaseOf(Server().NewDatabase()));
