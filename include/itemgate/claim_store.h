@@ -92,9 +92,9 @@ class ClaimStore {
   /// Nothing was sent to the backend, or it certainly saved nothing: gives the claim up.
   virtual void Release(const ContentKey& key, const ClaimHolder& mine, Done done) = 0;
 
-  /// From now on calls `changed` when a claim may have ended or been parked, on whatever server: with its ClaimNumber, or
-  /// with nothing if any may have. A hint only: it may come for nothing, late, or not at all. From any thread; must be
-  /// quick, and may come until the store is gone.
+  /// From now on calls `changed` when a claim may have ended or been parked, on whatever server: with its ClaimNumber,
+  /// or with nothing if any may have. A hint only: it may come for nothing, late, or not at all. From any thread; must
+  /// be quick, and may come until the store is gone.
   using Changed = std::function<void(std::optional<std::uint64_t>)>;
   virtual void Watch(Changed changed) = 0;
 };

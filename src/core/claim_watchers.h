@@ -14,8 +14,8 @@
 
 namespace itemgate {
 
-/// All who wait for a claim that somebody else holds. Each is woken when its pause is over, or sooner by a hint that the
-/// claim may have changed: time is the truth, hints only save some of it.
+/// All who wait for a claim that somebody else holds. Each is woken when its pause is over, or sooner by a hint that
+/// the claim may have changed: time is the truth, hints only save some of it.
 ///
 /// Threads: any. The executor must outlive every watch, not this.
 class ClaimWatchers {

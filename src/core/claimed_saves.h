@@ -22,8 +22,9 @@ namespace itemgate {
 ///
 /// The backend knows no duplicates and cannot fence, so only the first attempt on a content may ever send it; whoever
 /// takes over from a dead one only looks whether the backend has it, and else parks it: at most once, and honest about
-/// it. Nothing here trusts a clock: time only decides when to look again, and when to try to take over. Hints that a claim
-/// has changed only make the next look come sooner. While the database is away a save that was begun waits for it.
+/// it. Nothing here trusts a clock: time only decides when to look again, and when to try to take over. Hints that a
+/// claim has changed only make the next look come sooner. While the database is away a save that was begun waits for
+/// it.
 ///
 /// Threads: any. All parts must outlive it, and every save must have ended before it is destroyed.
 class ClaimedSaves final : public BackendSaves {
