@@ -95,8 +95,8 @@ class Cluster:
     """
 
     def __init__(self, *flags, folder=None, servers=3, redis=5, nginx=False, binary=blackbox.BINARY, durable=False,
-                 host="127.0.0.1", postgres_settings=(), server_environment=None, redis_arguments=(), redis_environment=None,
-                 say=lambda _: None):
+                 host="127.0.0.1", postgres_settings=(), server_environment=None, redis_arguments=(),
+                 redis_environment=None, say=lambda _: None):
         self.flags, self.binary, self.say = flags, binary, say
         self.server_count, self.redis_count, self.with_nginx = servers, redis, nginx
         self._folder, self._durable, self._host = folder, durable, host

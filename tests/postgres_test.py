@@ -1,5 +1,7 @@
 """Many servers on one PostgreSQL database: each content is saved once, under one id for everybody, whatever fails."""
 
+import contextlib
+import hashlib
 import random
 import re
 import socket
@@ -9,7 +11,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from blackbox import NOT_FOUND, OK, SERVER, STORE, USAGE, StoreTest, run
+from blackbox import NOT_FOUND, OK, SERVER, SOME_ITEMS, STORE, USAGE, StoreTest, run
 from http_connection import TIMEOUT_SECONDS
 from postgres_serving import Postgres
 from serving import Server, ServerTest, wait_until
@@ -178,11 +180,110 @@ class SlowBackend(SharedDatabase):
         self.assertEqual(self.postgres.query("SELECT count(*) FROM itemgate.claim"), ["0"])
         self.assertEqual(self.postgres.query("SELECT count(*) FROM itemgate.server WHERE heartbeat >= 0"), ["3"])
 
+    def park(self, content):
+        """A server dies while it gives a content to the backend; the next one parks it. Gives that one."""
+        with contextlib.ExitStack() as dying:
+            first = dying.enter_context(Server(Path(tempfile.mkdtemp(dir=self.folder)), "--store", self.postgres.url,
+                                               "--backend.simulated-delay", "60s"))
+            self.assertEqual(first.save(content, Prefer="wait=0").status, 202)
+            wait_until(lambda: self.postgres.query("SELECT count(*) FROM itemgate.claim") == ["1"], "it is claimed")
+            first.kill()
+        second = self.serve_shared("--backend.simulated-delay", "1ms", "--backend.lease", "1s")
+        parked = second.save(content)
+        self.assertEqual((parked.status, parked.json()["code"]), (502, "save-unknown"), parked)
+        return second
+
+    def resolve(self, content, *flags):
+        return run("parked", "resolve", "--store", self.postgres.url, "--digest", hashlib.sha256(content).hexdigest(),
+                   *flags)
+
+    def test_an_operator_who_knows_that_the_backend_has_it_makes_it_an_item(self):
+        server = self.park(b"lost")
+        listed = run("parked", "list", "--store", self.postgres.url, "--json").json()
+        self.assertEqual([(row["sha256"], row["scope"], row["resolved_as_saved"]) for row in listed],
+                         [(hashlib.sha256(b"lost").hexdigest(), "default", False)])
+        self.assertRegex(listed[0]["by"], r":\d+$")
+        refused = self.resolve(b"lost", "--as", "saved")
+        self.assertEqual(refused.status, USAGE)
+        self.assertIn("Be sure that the backend has this content", refused.err)
+        self.assertEqual(server.save(b"lost").status, 502)  # nothing was done
+        self.assertEqual(self.resolve(b"lost", "--as", "saved", "--yes").status, OK)
+        self.assertIn("resolved", run("parked", "list", "--store", self.postgres.url).out.decode())
+        self.assertEqual(server.save(b"lost").json(), {"outcome": "created", "id": 1})
+        self.assertEqual(run("parked", "list", "--store", self.postgres.url).out, b"Nothing is parked.\n")
+        self.audit(["lost"])
+
+    def test_an_operator_who_knows_that_the_backend_does_not_have_it_lets_it_be_sent_again(self):
+        server = self.park(b"lost")
+        self.assertEqual(self.resolve(b"other", "--as", "send-again", "--yes").status, NOT_FOUND)
+        warned = self.resolve(b"lost", "--as", "send-again")
+        self.assertIn("it has it twice", warned.err)
+        self.assertEqual(self.resolve(b"lost", "--as", "send-again", "--yes").status, OK)
+        self.assertEqual(server.save(b"lost").json(), {"outcome": "created", "id": 1})
+        self.audit(["lost"])
+
+
+class Membership(SharedDatabase):
+    def servers(self, through):
+        """By name, as one of them sees them."""
+        answer = through.get("/v1/cluster")
+        self.assertEqual(answer.status, 200, answer)
+        return {server["name"]: server for server in answer.json()["servers"]}
+
+    def test_servers_see_each_other_come_and_go(self):
+        one = self.serve_shared("--server.name", "one", "--server.advertise", "items.example:80")
+        other = self.serve_shared("--server.name", "other")
+        other.save(b"hello")
+        wait_until(lambda: self.servers(one).get("other", {}).get("created") == 1, "one sees what the other did")
+        seen = self.servers(one)
+        self.assertEqual(seen["one"]["addresses"], ["items.example:80"])
+        self.assertEqual(seen["other"]["addresses"], ["%s:%d" % other.address])
+        self.assertEqual([seen[name]["state"] for name in ("one", "other")], ["serving", "serving"])
+        self.assertEqual([seen[name]["self"] for name in ("one", "other")], [True, False])
+        shown = run("cluster", "--server", one.url)
+        self.assertEqual(shown.status, OK, shown)
+        self.assertRegex(shown.out.decode(), r"(?m)^other +serving ")
+
+        other.kill()
+        wait_until(lambda: self.servers(one)["other"]["state"] == "gone", "it is seen to be gone")
+        for place in (("--server", one.url), ("--store", self.postgres.url)):
+            shown = run("cluster", *place, "--json")
+            self.assertEqual(shown.status, SOME_ITEMS, shown)
+            self.assertEqual([(row["name"], row["state"]) for row in shown.json()],
+                             [("one", "serving"), ("other", "gone")])
+
+    def test_a_server_that_drains_is_seen_to_before_it_refuses_anybody_and_is_removed_in_the_end(self):
+        one = self.serve_shared("--server.name", "one")
+        other = self.serve_shared("--server.name", "other", "--backend.simulated-delay", "3s")
+        slow = threading.Thread(target=other.save, args=(b"slow",))  # whom the drain waits for
+        slow.start()
+        wait_until(lambda: self.servers(one).get("other", {}).get("in_flight") == 1, "it is seen to save")
+        other.terminate()
+        wait_until(lambda: self.servers(one)["other"]["state"] == "draining", "it is seen to drain")
+        slow.join()
+        wait_until(lambda: "other" not in self.servers(one), "it is removed")
+        self.assertEqual(self.postgres.query("SELECT name FROM itemgate.server"), ["one"])
+
+    def test_a_server_of_an_earlier_generation_is_seen_not_to_be_ready(self):
+        one = self.serve_shared("--server.name", "one")
+        self.postgres.query("UPDATE itemgate.store SET generation = 2")
+        late = self.serve_shared("--server.name", "late")
+        wait_until(lambda: self.servers(late).get("one", {}).get("state") == "not-ready", "it is seen")
+        self.assertIn("failover", self.servers(late)["one"]["reason"])
+        self.assertEqual([self.servers(late)[name]["generation"] for name in ("one", "late")], [1, 2])
+        self.assertIn("failover", run("cluster", "--server", one.url).out.decode())
+
+    def test_a_single_server_sees_itself(self):
+        server = self.serve("--server.name", "alone")
+        self.assertEqual(list(self.servers(server)), ["alone"])
+        self.assertEqual(self.servers(server)["alone"]["state"], "serving")
+        self.assertEqual(run("cluster").status, USAGE)
+
 
 class Commands(SharedDatabase):
     def test_migrating_twice_changes_nothing(self):
         again = run("migrate", "--store", self.postgres.url, "--json")
-        self.assertEqual((again.status, again.json()), (OK, [{"from": 2, "to": 2}]))
+        self.assertEqual((again.status, again.json()), (OK, [{"from": 3, "to": 3}]))
 
     def test_commands_work_on_the_database(self):
         for outcome in ("created", "duplicate"):

@@ -50,6 +50,7 @@ struct ClaimState {
     kNobody,  // neither an item nor a claim
     kRefused,  // the store has another generation than this server: it must be opened anew, and no claim that the
     // attempt may go on with is left
+    kResolved,  // as kParked, but an operator says that the backend has it: whoever takes it over may confirm
   };
   Kind kind = Kind::kNobody;
   ItemId id;

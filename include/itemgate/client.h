@@ -106,6 +106,9 @@ class Client {
   [[nodiscard]] Result<ServiceStatistics> Statistics();
   [[nodiscard]] Result<StoreStatistics> StoreStatisticsNow();
 
+  /// The servers that share its store, as that one sees them.
+  [[nodiscard]] Result<Cluster> ClusterNow();
+
   /// Has the server read its whole store, as Itemgate::Verify does. The deadline holds for each line of its progress.
   [[nodiscard]] Result<VerifyReport> Verify(std::move_only_function<void(std::uint64_t)> progress);
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "itemgate/membership.h"
+#include "itemgate/parked.h"
 #include "itemgate/service.h"
 
 namespace itemgate {
@@ -75,6 +77,16 @@ class Itemgate {
   /// memory.
   [[nodiscard]] virtual Result<VerifyReport> Verify(
       std::move_only_function<void(std::uint64_t)> progress) = 0;
+
+  /// Who else serves the store. Lives as long as this.
+  [[nodiscard]] virtual Membership& membership() = 0;
+
+  /// What is parked, that for longest first; at most 10,000. Nothing in a store that nobody shares.
+  [[nodiscard]] virtual Result<std::vector<ParkedContent>> ParkedContents() = 0;
+
+  /// For an operator who knows more. A digest and a scope are enough of a key; kNotFound if nothing is parked under it.
+  [[nodiscard]] virtual Result<void> ResolveParked(const ContentKey& key,
+                                                   Resolution resolution) = 0;
 };
 
 /// Opens or creates a store and starts a service on it. Fails with kBusy if another process has the directory, with

@@ -31,18 +31,17 @@ class KeepingBackend final : public ItemBackend {
   std::promise<SaveDone> kept;
 };
 
-/// A server that looks again, unless it is woken, when the test has long failed.
-class SlowlyPollingServer {
+class TestServer {
  public:
-  SlowlyPollingServer(const std::string& url, std::uint64_t seed, ItemBackend& backend)
+  TestServer(const std::string& url, std::uint64_t seed, Duration poll, ItemBackend& backend)
       : store_(*PostgresStore::Open(
             clock_, {.url = url, .seed = seed, .poll_interval = 10ms, .hears_hints = true})),
         saves_({.claims = store_->claims(),
                 .backend = backend,
                 .executor = executor_,
                 .clock = clock_},
-               {.seed = seed, .lease = 1h, .poll_min = 1h, .poll_max = 1h}) {}
-  ~SlowlyPollingServer() { executor_.Stop(); }
+               {.seed = seed, .lease = 1h, .poll_min = poll, .poll_max = poll}) {}
+  ~TestServer() { executor_.Stop(); }
 
   std::future<Result<void>> Save(Insertion& insertion) {
     auto told =
@@ -58,30 +57,46 @@ class SlowlyPollingServer {
   ClaimedSaves saves_;
 };
 
-TEST(ClaimWakeLiveTest, WhoWaitsForAnotherServerIsAnsweredLongBeforeItLooksAgain) {
-  const std::string url = NewMigratedDatabase();
-  const std::string database = DatabaseOf(url);
-  KeepingBackend backend;
-  SlowlyPollingServer sender(url, 1, backend);
-  SlowlyPollingServer waiter(url, 2, backend);
-  while (Server().Query(database,
+class ClaimWakeLiveTest : public testing::Test {
+ protected:
+  /// One server sends a content that another one waits for.
+  void SendAndWait(TestServer& sender, TestServer& waiter) {
+    Insertion first = InsertionOf("content");
+    Insertion second = InsertionOf("content");
+    auto first_saved = sender.Save(first);
+    auto let_go = backend_.kept.get_future().get();
+    auto second_saved = waiter.Save(second);
+    EXPECT_EQ(second_saved.wait_for(500ms), std::future_status::timeout);
+    let_go({});
+    EXPECT_TRUE(first_saved.get());
+    ASSERT_EQ(second_saved.wait_for(30s), std::future_status::ready);
+    EXPECT_TRUE(second_saved.get());
+    EXPECT_TRUE(first.created);
+    EXPECT_FALSE(second.created);
+    EXPECT_EQ(second.id, first.id);
+    EXPECT_EQ(backend_.sent_count, 1);
+  }
+
+  const std::string url_ = NewMigratedDatabase();
+  KeepingBackend backend_;
+};
+
+TEST_F(ClaimWakeLiveTest, WhoWaitsForAnotherServerIsAnsweredLongBeforeItLooksAgain) {
+  TestServer sender(url_, 1, 1h, backend_);
+  TestServer waiter(url_, 2, 1h, backend_);
+  while (Server().Query(DatabaseOf(url_),
                         "SELECT count(*) FROM pg_stat_activity WHERE datname = "
                         "current_database() AND query LIKE 'LISTEN%'") != "2") {
   }
-  Insertion first = InsertionOf("content");
-  Insertion second = InsertionOf("content");
-  auto first_saved = sender.Save(first);
-  auto let_go = backend.kept.get_future().get();
-  auto second_saved = waiter.Save(second);
-  EXPECT_EQ(second_saved.wait_for(500ms), std::future_status::timeout);
-  let_go({});
-  EXPECT_TRUE(first_saved.get());
-  ASSERT_EQ(second_saved.wait_for(30s), std::future_status::ready);
-  EXPECT_TRUE(second_saved.get());
-  EXPECT_TRUE(first.created);
-  EXPECT_FALSE(second.created);
-  EXPECT_EQ(second.id, first.id);
-  EXPECT_EQ(backend.sent_count, 1);
+  SendAndWait(sender, waiter);
+}
+
+TEST_F(ClaimWakeLiveTest, BehindAPoolerThatPassesNoNotificationsOnItLooksAgain) {
+  const PgBouncer pooler(Server());
+  const std::string pooled = pooler.UrlOf(DatabaseOf(url_));
+  TestServer sender(pooled, 1, 20ms, backend_);
+  TestServer waiter(pooled, 2, 20ms, backend_);
+  SendAndWait(sender, waiter);
 }
 
 }  // namespace

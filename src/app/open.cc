@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/lone_membership.h"
 #include "base/clock.h"
 #include "base/database_url.h"
 #include "base/file.h"
@@ -83,6 +84,21 @@ class LocalItemgate final : public Itemgate {
   ItemIntegrationService& service() override { return *service_; }
   StoreStatistics StoreStatisticsNow() const override { return store_->Statistics(); }
 
+  Membership& membership() override {
+    return database_ == nullptr ? lone_membership_ : database_->membership();
+  }
+
+  Result<std::vector<ParkedContent>> ParkedContents() override {
+    if (database_ == nullptr) return std::vector<ParkedContent>();
+    return database_->ParkedContents();
+  }
+
+  Result<void> ResolveParked(const ContentKey& key, Resolution resolution) override {
+    if (database_ == nullptr)
+      return Fail(ErrorCode::kNotFound, "nothing is parked in a store that nobody shares");
+    return database_->ResolveParked(key, resolution);
+  }
+
   Result<VerifyReport> Verify(std::move_only_function<void(std::uint64_t)> progress) override {
     if (!verify_)
       return Fail(ErrorCode::kUnsupported, "a store in memory has nothing on disk to verify");
@@ -102,6 +118,7 @@ class LocalItemgate final : public Itemgate {
                                        .hears_hints = options.backend != nullptr,
                                        .on_news = options.on_saved});
       if (!opened) return std::unexpected(opened.error());
+      database_ = opened->get();
       claims_ = &(*opened)->claims();
       cache_secret_ = (*opened)->cache_secret();
       generation_ = static_cast<std::uint64_t>((*opened)->generation());
@@ -149,8 +166,10 @@ class LocalItemgate final : public Itemgate {
   ThreadExecutor executor_{"itemgate", 1};
   ThreadExecutor committer_{"committer", 1};
   ThreadExecutor background_{"background", 1};
+  LoneMembership lone_membership_{clock_, seed_};
   std::unique_ptr<ItemStore> store_;
-  ClaimStore* claims_ = nullptr;  // these three are of store_, if others share it
+  PostgresStore* database_ = nullptr;  // these four are of store_, if others share it
+  ClaimStore* claims_ = nullptr;
   PostgresStore::CacheSecret cache_secret_{};
   std::uint64_t generation_ = 0;
   std::unique_ptr<RedisSeenCache> seen_cache_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "app/connection_limit.h"
+#include "app/server_name.h"
 #include "backend/http/http_backend.h"
 #include "backend/simulated/simulated_backend.h"
 #include "base/mutex.h"
@@ -27,6 +28,8 @@ namespace {
 
 using config::Settings;
 
+// A stop does not wait longer for a database that is away.
+constexpr Duration kTellingMax = std::chrono::milliseconds(500);
 constexpr int kWorkersMin = 2;  // they wait for the disk more than they compute
 
 int ProcessorCount() { return static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U)); }
@@ -143,6 +146,7 @@ class ServeImpl final : public Serve {
   }
 
   ~ServeImpl() override {
+    if (itemgate_) itemgate_->membership().Leave(kTellingMax);
     management_server_.reset();
     server_.reset();    // now nobody asks any more; what the service still answers is dropped
     workers_.Stop();    // its tasks use the service
@@ -153,7 +157,10 @@ class ServeImpl final : public Serve {
   Result<void> Start(std::vector<Descriptor> inherited) {
     if (auto opened = OpenStore(); !opened) return opened;
     if (auto serving = StartApi(std::move(inherited)); !serving) return serving;
-    return StartManagement();
+    if (auto serving = StartManagement(); !serving) return serving;
+    self_ = NameOfServer(settings_, addresses());
+    itemgate_->membership().Join([this] { return Report(); });
+    return {};
   }
 
   std::vector<std::string> addresses() const override { return AddressesOf(server_.get()); }
@@ -196,6 +203,8 @@ class ServeImpl final : public Serve {
   }
   [[nodiscard]] std::optional<std::string> WhyNotReady() const;
   [[nodiscard]] std::string Metrics() const;
+  /// What others see of this server.
+  [[nodiscard]] ServerReport Report() const;
 
   const Clock& clock_;
   const std::string version_;
@@ -214,6 +223,7 @@ class ServeImpl final : public Serve {
   std::unique_ptr<server::Management> management_;
   std::unique_ptr<http::Server> management_server_;
   const WallTime started_at_;
+  ServerName self_;  // constant once others see it
 
   // Each stands alone, so relaxed will do; read for reports.
   std::atomic<bool> draining_ = false;
@@ -257,6 +267,7 @@ Result<void> ServeImpl::StartApi(std::vector<Descriptor> inherited) {
           .service = itemgate_->service(),
           .store_statistics = [this] { return itemgate_->StoreStatisticsNow(); },
           .verify = [this](auto progress) { return itemgate_->Verify(std::move(progress)); },
+          .cluster = [this] { return itemgate_->membership().Look(Duration::zero()); },
           .workers = workers_,
           .clock = clock_,
           .log = log_.recorder,
@@ -339,9 +350,34 @@ std::string ServeImpl::Metrics() const {
                               .process = ProcessStatisticsNow()});
 }
 
+ServerReport ServeImpl::Report() const {
+  const ServiceStatistics service = itemgate_->service().Statistics();
+  ServerReport report{.name = self_.name,
+                      .addresses = self_.addresses,
+                      .version = version_,
+                      .state = ServerState::kServing,
+                      .redis = "none",
+                      .lock = "none",
+                      .created = service.created,
+                      .in_flight = service.in_flight};
+  if (draining_.load(std::memory_order_relaxed)) {
+    report.state = ServerState::kDraining;
+  } else if (auto reason = WhyNotReady()) {
+    report.state = ServerState::kNotReady;
+    report.reason = *std::move(reason);
+  }
+  if (settings_.redis.value.empty()) return report;
+  report.redis = std::to_string(service.seen_cache.nodes_ready) + " of " +
+                 std::to_string(service.seen_cache.nodes) + " ready";
+  report.lock = settings_.lock;
+  return report;
+}
+
 Serve::Drained ServeImpl::Drain() {
   draining_.store(true, std::memory_order_relaxed);
   log_.log.Write(LogLevel::kInfo, "draining");
+  // Others know before anybody is refused.
+  itemgate_->membership().Announce(std::min<Duration>(settings_.drain_time / 10, kTellingMax));
   api_->SetDraining();
   // The last of the time is for handing back, and for the answers to leave.
   const Duration reserve = std::min<Duration>(settings_.drain_time / 4, std::chrono::seconds(1));
@@ -354,6 +390,7 @@ Serve::Drained ServeImpl::Drain() {
                   {"requests_handed_back", handed_back},
                   {"saves_under_way", under_way}});
   management_server_.reset();
+  itemgate_->membership().Leave(std::min<Duration>(settings_.drain_time / 10, kTellingMax));
   const bool is_left = under_way > 0 || connections > 0 || api_->verifying();
   return is_left ? Drained::kSomethingLeft : Drained::kAll;
 }

@@ -47,19 +47,10 @@ void AddDatabaseOption(CLI::App& command, Context& context) {
       ->type_name("URL");
 }
 
-void AddStoreOptions(CLI::App& command, Context& context) {
-  AddDataOption(command, context);
+void AddSharedStoreOptions(CLI::App& command, Context& context) {
   AddDatabaseOption(command, context);
-  CLI::Option* data = command.get_option("--data");
-  CLI::Option* store = command.get_option("--store");
   // What was named goes before what the environment names.
-  data->each([&context](const std::string&) {
-    context.options().server.clear();
-    context.options().store.clear();
-    ++context.options().places_named;
-  });
-  // Not by "excludes": an option that excludes two is shown in the help now this way, now that.
-  store->each([&context](const std::string&) {
+  command.get_option("--store")->each([&context](const std::string&) {
     context.options().server.clear();
     ++context.options().places_named;
   });
@@ -67,8 +58,20 @@ void AddStoreOptions(CLI::App& command, Context& context) {
       .add_option("--server", context.options().server,
                   "A server instead, such as http://127.0.0.1:8080; $ITEMGATE_SERVER if not given")
       ->type_name("URL")
-      ->each([&context](const std::string&) { ++context.options().places_named; })
-      ->excludes(data);
+      ->each([&context](const std::string&) { ++context.options().places_named; });
+}
+
+void AddStoreOptions(CLI::App& command, Context& context) {
+  AddDataOption(command, context);
+  AddSharedStoreOptions(command, context);
+  CLI::Option* data = command.get_option("--data");
+  data->each([&context](const std::string&) {
+    context.options().server.clear();
+    context.options().store.clear();
+    ++context.options().places_named;
+  });
+  // Not --store, too: an option that excludes two is shown in the help now this way, now that.
+  command.get_option("--server")->excludes(data);
 }
 
 void AddScopeOptions(CLI::App& command, Context& context) {

@@ -30,6 +30,8 @@ void AddDataOption(CLI::App& command, Context& context);
 void AddDatabaseOption(CLI::App& command, Context& context);
 /// --data, --store and --server: where the items are.
 void AddStoreOptions(CLI::App& command, Context& context);
+/// --store and --server: for what is about the servers of a database.
+void AddSharedStoreOptions(CLI::App& command, Context& context);
 void AddScopeOptions(CLI::App& command, Context& context);
 void AddItemLimitOption(CLI::App& command, Context& context);
 
@@ -51,6 +53,8 @@ void AddDoctorCommand(CLI::App& root, Context& context);
 void AddRedisAclCommand(CLI::App& root, Context& context);
 void AddLockCommand(CLI::App& root, Context& context);
 void AddMigrateCommand(CLI::App& root, Context& context);
+void AddClusterCommand(CLI::App& root, Context& context);
+void AddParkedCommand(CLI::App& root, Context& context);
 void AddServeCommand(CLI::App& root, Context& context);
 void AddConfigCommand(CLI::App& root, Context& context);
 void AddVersionCommand(CLI::App& root, Context& context);

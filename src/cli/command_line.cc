@@ -148,10 +148,11 @@ void BuildCommandLine(CLI::App& root, Context& context) {
   root.require_subcommand(1);
   root.allow_extras();
   for (const auto add :
-       {AddSaveCommand, AddImportCommand, AddFindCommand, AddGetCommand, AddListCommand,
-        AddExportCommand, AddStatsCommand, AddVerifyCommand, AddServeCommand, AddMigrateCommand,
-        AddConfigCommand, AddLockCommand, AddDoctorCommand, AddRedisAclCommand, AddDemoCommand,
-        AddBenchCommand, AddVersionCommand, AddCompletionCommand})
+       {AddSaveCommand,   AddImportCommand,  AddFindCommand,    AddGetCommand,
+        AddListCommand,   AddExportCommand,  AddStatsCommand,   AddVerifyCommand,
+        AddServeCommand,  AddClusterCommand, AddMigrateCommand, AddParkedCommand,
+        AddConfigCommand, AddLockCommand,    AddDoctorCommand,  AddRedisAclCommand,
+        AddDemoCommand,   AddBenchCommand,   AddVersionCommand, AddCompletionCommand})
     add(root, context);
   for (CLI::App* command : root.get_subcommands(nullptr)) command->allow_extras();
   KeepTextsWhole(root);

@@ -184,6 +184,39 @@ Result<InFlightSave> ParseInFlightSave(const object& from) {
                       .waiters = static_cast<std::size_t>(GetCount(from, "waiters"))};
 }
 
+Result<Member> ParseMember(const object& from) {
+  const std::string_view id = GetText(from, "id");
+  const auto started_at = ParseTime(GetText(from, "started_at"));
+  if (!started_at) return NotUnderstood("started_at");
+  const std::string_view state = GetText(from, "state");
+  Member member{
+      .is_self = Get<bool>(from, "self").value_or(false),
+      .report = {.name = std::string(GetText(from, "name")),
+                 .version = std::string(GetText(from, "version")),
+                 .state = ServerStateNamed(state),
+                 .reason = std::string(GetText(from, "reason")),
+                 .redis = std::string(GetText(from, "redis")),
+                 .lock = std::string(GetText(from, "lock")),
+                 .created = GetCount(from, "created"),
+                 .in_flight = GetCount(from, "in_flight")},
+      .started_at = *started_at,
+      .heartbeat_age = std::chrono::duration_cast<std::chrono::nanoseconds>(
+          std::chrono::duration<double>(Get<double>(from, "heartbeat_age_seconds").value_or(0))),
+      .is_gone = state == "gone",
+      .schema_version = Get<std::int64_t>(from, "schema_version").value_or(0),
+      .generation = Get<std::int64_t>(from, "generation").value_or(0)};
+  constexpr int kBase = 16;
+  std::from_chars(id.data(), id.data() + id.size(), member.id, kBase);
+  const auto addresses = Get<simdjson::dom::array>(from, "addresses");
+  if (!addresses) return NotUnderstood("addresses");
+  for (const element address : *addresses) {
+    std::string_view text;
+    if (address.get(text) != simdjson::SUCCESS) return NotUnderstood("addresses");
+    member.report.addresses.emplace_back(text);
+  }
+  return member;
+}
+
 /// Of an element that should be an object.
 template <typename T>
 auto OfObject(Result<T> (*parse)(const object&)) {
@@ -268,6 +301,18 @@ Result<std::vector<Digest>> ParseMissing(std::string_view body) {
 
 Result<std::vector<InFlightSave>> ParseInFlight(std::string_view body) {
   return ParseEach<InFlightSave>(body, "saves", OfObject(ParseInFlightSave));
+}
+
+Result<Cluster> ParseCluster(std::string_view body) {
+  auto members = ParseEach<Member>(body, "servers", OfObject(ParseMember));
+  if (!members) return std::unexpected(members.error());
+  Document document;
+  const auto root = document.Parse(body);
+  if (!root) return std::unexpected(root.error());
+  return Cluster{.members = *std::move(members),
+                 .schema_version = Get<std::int64_t>(*root, "schema_version").value_or(0),
+                 .generation = Get<std::int64_t>(*root, "generation").value_or(0),
+                 .problem = std::string(GetText(*root, "problem"))};
 }
 
 Result<AllStatistics> ParseStatistics(std::string_view body) {

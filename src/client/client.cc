@@ -216,6 +216,10 @@ Result<StoreStatistics> Client::StoreStatisticsNow() {
   return all->store;
 }
 
+Result<Cluster> Client::ClusterNow() {
+  return ReadAs(impl_->caller, {.target = "/v1/cluster"}, &client::ParseCluster);
+}
+
 Result<VerifyReport> Client::Verify(std::move_only_function<void(std::uint64_t)> progress) {
   std::string unread;
   std::optional<Result<VerifyReport>> report;

@@ -121,6 +121,32 @@ TEST_F(ClientReadTest, CountsAndListsWhatIsInFlight) {
   EXPECT_EQ(LastTarget(), "/v1/inflight?limit=7");
 }
 
+TEST_F(ClientReadTest, ReadsWhichServersThereAre) {
+  body_ =
+      R"({"schema_version":3,"generation":2,"problem":"away","servers":[{"id":"ff","name":"a","self":true,)"
+      R"("state":"draining","reason":"","heartbeat_age_seconds":0.5,"started_at":"2024-05-01T12:00:00.000001Z",)"
+      R"("version":"1","schema_version":3,"generation":2,"redis":"none","lock":"none","created":4,"in_flight":5,)"
+      R"("addresses":["h:1","h:2"]},{"name":"b","state":"gone","started_at":"2024-05-01T12:00:00.000001Z",)"
+      R"("addresses":[]}]})";
+  const auto cluster = MakeClient()->ClusterNow();
+  ASSERT_TRUE(cluster) << cluster.error().message;
+  EXPECT_EQ(LastTarget(), "/v1/cluster");
+  EXPECT_EQ(cluster->schema_version, 3);
+  EXPECT_EQ(cluster->generation, 2);
+  EXPECT_EQ(cluster->problem, "away");
+  ASSERT_EQ(cluster->members.size(), 2u);
+  const Member& member = cluster->members[0];
+  EXPECT_EQ(member.id, 255u);
+  EXPECT_TRUE(member.is_self);
+  EXPECT_EQ(member.report.state, ServerState::kDraining);
+  EXPECT_EQ(member.heartbeat_age, 500ms);
+  EXPECT_EQ(member.report.addresses, (std::vector<std::string>{"h:1", "h:2"}));
+  EXPECT_EQ(member.report.created, 4u);
+  EXPECT_TRUE(cluster->members[1].is_gone);
+  body_ = R"({"servers":[{"name":"a"}]})";
+  EXPECT_EQ(MakeClient()->ClusterNow().error().code, ErrorCode::kUnsupported);
+}
+
 TEST_F(ClientReadTest, VerifiesAndTellsHowFarItIs) {
   body_ =
       "{\"items_done\":10}\n{\"items_done\":20}\n"

@@ -47,6 +47,15 @@ constexpr std::array kTable{
             .help = "Event loops that serve connections; 0: one for each processor",
             .max = 256},
 
+    Setting{.key = "server.name",
+            .member = &Settings::server_name,
+            .help = "What this server is called in GET /v1/cluster; auto: its host and port"},
+    Setting{.key = "server.advertise",
+            .member = &Settings::server_advertise,
+            .help = "Where others reach this server, as GET /v1/cluster shows it; empty: where it "
+                    "listens",
+            .max = 16},
+
     Setting{
         .key = "management.listen",
         .member = &Settings::management_listen,

@@ -36,6 +36,8 @@ struct Settings {
   ServerTexts redis;
   std::string lock = "auto";
   std::uint64_t threads = 0;
+  std::string server_name = "auto";
+  Addresses server_advertise;
   Addresses management_listen{"127.0.0.1:8081"};
 
   ByteSize limits_body_bytes{16 << 20};

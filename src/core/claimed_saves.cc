@@ -67,7 +67,8 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool sent) {
       seen_since = now;
     }
     const bool looks_dead = state->kind == Kind::kHeld && now - seen_since >= options_.lease;
-    if (state->kind == Kind::kParked || looks_dead || IsLeftOver(*state)) {
+    if (state->kind == Kind::kParked || state->kind == Kind::kResolved || looks_dead ||
+        IsLeftOver(*state)) {
       state = co_await Asked(
           [&](auto told) { parts_.claims.TakeOver(key, seen, attempt, std::move(told)); });
       if (!state) {
@@ -84,7 +85,10 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool sent) {
           attempt, std::move(done),
           Fail(sent ? ErrorCode::kUnknown : ErrorCode::kUnavailable, std::string(kRefusedText)));
     if (state->holder.attempt == attempt) {
-      Call(insertion, state->holder, std::move(done));
+      if (state->kind == Kind::kResolved)
+        Confirm(insertion, state->holder, std::move(done));
+      else
+        Call(insertion, state->holder, std::move(done));
       co_return;
     }
     if (!co_await watch.Pause(pause)) pause = std::min(2 * pause, options_.poll_max);
@@ -132,6 +136,12 @@ Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, Done done) {
     (void)co_await Insisted([&](auto told) { parts_.claims.Park(key, mine, std::move(told)); });
     co_return End(mine.attempt, std::move(done), Fail(ErrorCode::kUnknown, sent.error().message));
   }
+  Confirm(insertion, mine, std::move(done));
+}
+
+/// The backend has it.
+Detached ClaimedSaves::Confirm(Insertion& insertion, ClaimHolder mine, Done done) {
+  const ContentKey& key = insertion.key;
   const ClaimState state = co_await Insisted([&](auto told) {
     parts_.claims.Confirm(key, mine, insertion.content, insertion.media_type, std::move(told));
   });

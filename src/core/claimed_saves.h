@@ -55,6 +55,7 @@ class ClaimedSaves final : public BackendSaves {
   /// `sent`: the backend was given it by an attempt before this one.
   Detached Acquire(Insertion& insertion, Done done, bool sent);
   Detached Call(Insertion& insertion, ClaimHolder mine, Done done);
+  Detached Confirm(Insertion& insertion, ClaimHolder mine, Done done);
   using Ask = std::move_only_function<void(ClaimStore::Done)>;
   /// Asks until there is an answer: what was begun must be ended, for a claim of a server that lives is taken by
   /// nobody.

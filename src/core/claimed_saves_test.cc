@@ -136,6 +136,17 @@ TEST_F(ClaimedSavesTest, AParkedContentIsSavedOnceTheBackendHasIt) {
   EXPECT_EQ(backend_.sent_count, 1);
 }
 
+TEST_F(ClaimedSavesTest, WhatAnOperatorSaysIsSavedBecomesAnItemWithoutAskingTheBackend) {
+  Save(one_, first_);
+  backend_.End(Fail(ErrorCode::kUnknown, "no answer"));
+  claims_.ResolveAsSaved();
+  Save(other_, second_);
+  ASSERT_TRUE(second_.result && *second_.result);
+  EXPECT_TRUE(second_.insertion.created);
+  EXPECT_EQ(backend_.sent_count, 1);
+  EXPECT_EQ(claims_.claim_count(), 0U);
+}
+
 TEST_F(ClaimedSavesTest, WhatTheBackendRefusedIsFreeAgain) {
   Save(one_, first_);
   backend_.End(Fail(ErrorCode::kFailed, "no"));

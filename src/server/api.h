@@ -25,6 +25,7 @@ struct ApiParts {
   std::function<StoreStatistics()> store_statistics;  // may block on the disk
   /// Reads the whole store, telling now and then how many items are done.
   std::function<Result<VerifyReport>(std::move_only_function<void(std::uint64_t)>)> verify;
+  std::function<Result<Cluster>()> cluster;  // who serves the store; may block on it
   Executor& workers;  // runs whatever may block on the disk, and what is long
   const Clock& clock;
   RequestLog& log;

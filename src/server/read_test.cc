@@ -294,5 +294,25 @@ TEST_F(ApiTest, TellsTheServerWhatToDoWithABody) {
   EXPECT_LT(plan(Method::kGet, "/v1/items/1").body_bytes_max, 100'000U);
 }
 
+TEST_F(ApiTest, TellsWhichServersThereAre) {
+  cluster_ = Cluster{.members = {{.id = 255,
+                                  .is_self = true,
+                                  .report = {.name = "a", .addresses = {"h:1"}, .redis = "none"},
+                                  .heartbeat_age = std::chrono::milliseconds(500)},
+                                 {.report = {.state = ServerState::kServing}, .is_gone = true}},
+                     .schema_version = 3,
+                     .generation = 2};
+  const http::Response answer = Get("/v1/cluster");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_TRUE(answer.body.starts_with(
+      R"({"schema_version":3,"generation":2,"problem":"","servers":[{"id":"ff","name":"a","self":true,)"
+      R"("state":"unknown","reason":"","heartbeat_age_seconds":0.5,"started_at":"1970-)"))
+      << answer.body;
+  EXPECT_TRUE(answer.body.contains(R"("addresses":["h:1"])"));
+  EXPECT_TRUE(answer.body.contains(R"("state":"gone")"));
+  cluster_ = Fail(ErrorCode::kUnavailable, "away");
+  EXPECT_EQ(Get("/v1/cluster").status, 503);
+}
+
 }  // namespace
 }  // namespace itemgate::server

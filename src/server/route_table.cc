@@ -4,6 +4,7 @@
 #include <array>
 
 #include "server/batch.h"
+#include "server/cluster_handler.h"
 #include "server/feed.h"
 #include "server/operation_handler.h"
 #include "server/read_handlers.h"
@@ -122,6 +123,8 @@ constexpr Parameter kInFlightParameters[] = {kLimit, kRequestTimeout};
 constexpr Success kInFlightSuccesses[] = {{200, "The oldest first.", kJson, "InFlight"}};
 constexpr Parameter kOnlyTimeout[] = {kRequestTimeout};
 constexpr Success kStatsSuccesses[] = {{200, "Counters since the start.", kJson, "Statistics"}};
+constexpr Success kClusterSuccesses[] = {
+    {200, "Itself, and all others that share its store.", kJson, "Cluster"}};
 constexpr Success kConfigSuccesses[] = {{200, "Settings and limits.", kJson, "Configuration"}};
 constexpr Success kOpenApiSuccesses[] = {{200, "OpenAPI 3.1.", kJson, "AnyObject"}};
 constexpr Parameter kBatchHeaders[] = {
@@ -295,6 +298,16 @@ constexpr Route kRoutes[] = {
      .problems = kReadProblems,
      .answer_type = kJson,
      .handle = HandleStats},
+    {.method = Method::kGet,
+     .path = "/v1/cluster",
+     .operation_id = "getCluster",
+     .summary = "Which servers there are, and how they are.",
+     .parameters = kOnlyTimeout,
+     .request_types = {},
+     .successes = kClusterSuccesses,
+     .problems = kReadProblems,
+     .answer_type = kJson,
+     .handle = HandleCluster},
     {.method = Method::kGet,
      .path = "/v1/config",
      .operation_id = "getConfiguration",

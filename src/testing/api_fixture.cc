@@ -54,6 +54,7 @@ Api& ApiTest::api() {
         ApiParts{.service = service(),
                  .store_statistics = [this] { return store_.Statistics(); },
                  .verify = [this](auto progress) { return verify_(std::move(progress)); },
+                 .cluster = [this] { return cluster_; },
                  .workers = workers_,
                  .clock = clock_,
                  .log = log_,

@@ -127,6 +127,7 @@ class ApiTest : public testing::Test {
   ScriptedStore store_;
   RecordingLog log_;
   FeedHub feeds_{workers_};
+  Result<Cluster> cluster_;
   std::function<Result<VerifyReport>(std::move_only_function<void(std::uint64_t)>)> verify_;
 
  private:

@@ -29,6 +29,10 @@ class MemoryClaims final : public ClaimStore {
   void Hint() {
     for (const Changed& changed : watchers_) changed(std::nullopt);
   }
+  /// An operator says that the backend has what is parked.
+  void ResolveAsSaved() {
+    for (auto& [key, row] : claims_) row.is_resolved = row.parked;
+  }
   /// Whoever asks was started under an earlier generation.
   void RefuseAll() { refuses_ = true; }
   /// A try of server() that runs when its attempt has ended. All other claims are of another server.
@@ -94,6 +98,7 @@ class MemoryClaims final : public ClaimStore {
   struct Row {
     ClaimHolder holder;
     bool parked = false;
+    bool is_resolved = false;
   };
 
   Row* RowOf(const ContentKey& key, const ClaimHolder& holder) {
@@ -115,7 +120,7 @@ class MemoryClaims final : public ClaimStore {
     const Row& row = claim->second;
     ClaimState state{.kind = row.holder.attempt == attempt ? Kind::kMine : Kind::kHeld,
                      .holder = row.holder};
-    if (row.parked) state.kind = Kind::kParked;
+    if (row.parked) state.kind = row.is_resolved ? Kind::kResolved : Kind::kParked;
     state.holder.heartbeat = heartbeat_;
     return state;
   }

@@ -27,11 +27,6 @@ constexpr Sql kPark{.text =
 constexpr Sql kRelease{.text =
                            "SELECT * FROM itemgate.release($1::bytea, $2::text, $3::bigint, "
                            "$4::bigint, $5::bigint)"};
-constexpr Sql kBeat{.text =
-                        "INSERT INTO itemgate.server (id, name, heartbeat) VALUES ($1::bigint, "
-                        "$2::text, 0) ON CONFLICT (id) DO UPDATE SET heartbeat = "
-                        "itemgate.server.heartbeat + 1"};
-
 Statement About(const Sql& sql, const ContentKey& key) {
   Statement statement{.sql = &sql};
   const auto& digest = key.digest.bytes;
@@ -60,7 +55,7 @@ ClaimState StateOf(const Rows& rows) {
 }  // namespace
 
 void PostgresClaims::Claim(const ContentKey& key, std::int64_t attempt, Done done) {
-  StartHeart();
+  membership_.StartHeart();
   Statement statement = About(kClaim, key);
   statement.parameters.Add(attempt).Add(options_.server).Add(options_.generation);
   Ask({std::move(statement)}, std::move(done));
@@ -68,7 +63,7 @@ void PostgresClaims::Claim(const ContentKey& key, std::int64_t attempt, Done don
 
 void PostgresClaims::TakeOver(const ContentKey& key, const ClaimHolder& seen, std::int64_t attempt,
                               Done done) {
-  StartHeart();
+  membership_.StartHeart();
   Statement statement = About(kTakeOver, key);
   statement.parameters.Add(attempt)
       .Add(options_.server)
@@ -120,22 +115,6 @@ void PostgresClaims::Try(Statements statements, Instant deadline, Done done, boo
 void PostgresClaims::Tell(const ClaimState& state, Done done) {
   if (state.kind == ClaimState::Kind::kRefused && options_.on_refused) options_.on_refused();
   done(state);
-}
-
-void PostgresClaims::StartHeart() {
-  if (!beating_.exchange(true, std::memory_order_relaxed)) Beat();
-}
-
-void PostgresClaims::Beat() {
-  Statement statement{.sql = &kBeat};
-  statement.parameters.Add(options_.server).Add(options_.server_name);
-  postgres::Command command{.deadline = client_.Now() + options_.timeout};
-  command.statements.push_back(std::move(statement));
-  command.done = [this](const Answer&) {  // one that is missed is made up for by the next
-    if (stopped_.load(std::memory_order_relaxed)) return;
-    client_.executor().PostAfter(options_.heartbeat_interval, [this] { Beat(); });
-  };
-  client_.Run(std::move(command));
 }
 
 }  // namespace itemgate

@@ -10,25 +10,33 @@
 #include "itemgate/claim_store.h"
 #include "postgres/client.h"
 #include "store/postgres/claim_hints.h"
+#include "store/postgres/postgres_membership.h"
 
 namespace itemgate {
 
-/// Claims in the tables beside the items. Its heartbeat starts with the first claim.
+/// Claims in the tables beside the items. The server's heartbeat starts with the first claim, if it does not move yet.
 ///
-/// Client and hints must outlive it, and the client be closed before it is destroyed.
+/// All parts must outlive it, and the client be closed before it is destroyed.
 class PostgresClaims final : public ClaimStore {
  public:
   struct Options {
-    std::int64_t server = 0;  // unpredictable: another one after each start
-    std::string server_name;
+    std::int64_t server = 0;           // unpredictable: another one after each start
     std::int64_t generation = 0;       // of the store, when it was opened
     std::function<void()> on_refused;  // the store has another one; from the client's thread
     Duration timeout = std::chrono::seconds(10);
-    Duration heartbeat_interval = std::chrono::seconds(1);
   };
 
-  PostgresClaims(postgres::Client& client, ClaimHints& hints, Options options)
-      : client_(client), hints_(hints), options_(std::move(options)) {}
+  struct Parts {
+    postgres::Client& client;
+    ClaimHints& hints;
+    PostgresMembership& membership;
+  };
+
+  PostgresClaims(const Parts& parts, Options options)
+      : client_(parts.client),
+        hints_(parts.hints),
+        membership_(parts.membership),
+        options_(std::move(options)) {}
 
   [[nodiscard]] std::int64_t server() const override { return options_.server; }
   void Claim(const ContentKey& key, std::int64_t attempt, Done done) override;
@@ -40,7 +48,7 @@ class PostgresClaims final : public ClaimStore {
   void Release(const ContentKey& key, const ClaimHolder& mine, Done done) override;
   void Watch(Changed changed) override { hints_.Watch(std::move(changed)); }
 
-  /// No heartbeat follows.
+  /// Nothing is tried again.
   void Stop() { stopped_.store(true, std::memory_order_relaxed); }
 
  private:
@@ -48,14 +56,12 @@ class PostgresClaims final : public ClaimStore {
   void Ask(Statements statements, Done done);
   void Try(Statements statements, Instant deadline, Done done, bool in_doubt);
   void Tell(const ClaimState& state, Done done);
-  void StartHeart();
-  void Beat();
 
   postgres::Client& client_;
   ClaimHints& hints_;
+  PostgresMembership& membership_;
   const Options options_;
-  std::atomic<bool> beating_ = false;  // each stands alone: relaxed
-  std::atomic<bool> stopped_ = false;
+  std::atomic<bool> stopped_ = false;  // stands alone: relaxed
 };
 
 }  // namespace itemgate

@@ -13,7 +13,9 @@
 #include "store/postgres/claim_hints.h"
 #include "store/postgres/insert_batch.h"
 #include "store/postgres/item_sql.h"
+#include "store/postgres/parked_sql.h"
 #include "store/postgres/postgres_claims.h"
+#include "store/postgres/postgres_membership.h"
 #include "store/postgres/schema.h"
 
 namespace itemgate {
@@ -77,6 +79,7 @@ class PostgresStoreImpl final : public PostgresStore {
   ~PostgresStoreImpl() override {
     closing_.store(true, std::memory_order_relaxed);
     if (claims_) claims_->Stop();
+    if (membership_) membership_->Stop();
     if (client_) client_->Close();
   }
 
@@ -88,6 +91,9 @@ class PostgresStoreImpl final : public PostgresStore {
   Result<std::vector<Item>> List(ItemId after, PageLimits limits) override;
   StoreStatistics Statistics() const override;
   ClaimStore& claims() override { return *claims_; }
+  Membership& membership() override { return *membership_; }
+  Result<std::vector<ParkedContent>> ParkedContents() override;
+  Result<void> ResolveParked(const ContentKey& key, Resolution resolution) override;
   const CacheSecret& cache_secret() const override { return cache_secret_; }
   std::int64_t generation() const override { return generation_; }
   Result<VerifyReport> Verify(std::move_only_function<void(std::uint64_t)> progress) override;
@@ -123,6 +129,7 @@ class PostgresStoreImpl final : public PostgresStore {
   const Options options_;
   ClaimHints hints_;
   std::unique_ptr<Client> client_;
+  std::unique_ptr<PostgresMembership> membership_;
   std::unique_ptr<PostgresClaims> claims_;
   std::int64_t generation_ = 0;  // these two are constant after Start
   CacheSecret cache_secret_{};
@@ -163,15 +170,18 @@ Result<void> PostgresStoreImpl::Start() {
   if (bytes.size() != cache_secret_.size())
     return Fail(ErrorCode::kCorrupt, "itemgate.store has no cache_secret of 32 bytes");
   std::memcpy(cache_secret_.data(), bytes.data(), bytes.size());
+  const auto server = static_cast<std::int64_t>(Random(options_.seed).Next() >> 1);
+  membership_ = std::make_unique<PostgresMembership>(
+      *client_, PostgresMembership::Options{.server = server,
+                                            .generation = generation_,
+                                            .interval = options_.poll_interval,
+                                            .timeout = options_.timeout});
   claims_ = std::make_unique<PostgresClaims>(
-      *client_, hints_,
-      PostgresClaims::Options{
-          .server = static_cast<std::int64_t>(Random(options_.seed).Next() >> 1),
-          .server_name = options_.server_name,
-          .generation = generation_,
-          .on_refused = [this] { End(Ended::kGeneration); },
-          .timeout = options_.timeout,
-          .heartbeat_interval = options_.poll_interval});
+      PostgresClaims::Parts{.client = *client_, .hints = hints_, .membership = *membership_},
+      PostgresClaims::Options{.server = server,
+                              .generation = generation_,
+                              .on_refused = [this] { End(Ended::kGeneration); },
+                              .timeout = options_.timeout});
   heard_.store(clock_.Now(), std::memory_order_relaxed);
   last_id_.store(look.last_id, std::memory_order_relaxed);
   disk_bytes_.store(look.disk_bytes, std::memory_order_relaxed);
@@ -277,6 +287,22 @@ Result<std::vector<Item>> PostgresStoreImpl::List(ItemId after, PageLimits limit
   const auto rows = Read(ListItems(after, limits));
   if (!rows) return std::unexpected(rows.error());
   return ItemsOf(*rows);
+}
+
+Result<std::vector<ParkedContent>> PostgresStoreImpl::ParkedContents() {
+  const auto rows = Read({.sql = &kListParked});
+  if (!rows) return std::unexpected(rows.error());
+  return ParkedOf(*rows);
+}
+
+Result<void> PostgresStoreImpl::ResolveParked(const ContentKey& key, Resolution resolution) {
+  if (has_ended()) return std::unexpected(WhyEnded());
+  const Answer answer =
+      client_->Call({ResolveParkedAs(key, resolution), ClaimHints::Telling(key)}, options_.timeout);
+  if (!answer) return std::unexpected(answer.error().error);
+  if (answer->front().affected() == 0)
+    return Fail(ErrorCode::kNotFound, "no content of this digest is parked in that scope");
+  return {};
 }
 
 StoreStatistics PostgresStoreImpl::Statistics() const {

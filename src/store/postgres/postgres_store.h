@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "itemgate/claim_store.h"
 #include "itemgate/itemgate.h"
+#include "itemgate/membership.h"
+#include "itemgate/parked.h"
 #include "itemgate/store.h"
 
 namespace itemgate {
@@ -32,7 +34,6 @@ class PostgresStore : public ItemStore {
     Duration timeout =
         std::chrono::seconds(10);  // of one call, tries and waiting for the database included
     Duration poll_interval = std::chrono::seconds(1);  // also between heartbeats
-    std::string server_name;                           // for people
     bool hears_hints = false;                          // of claims: takes one connection more
     /// Called when other servers made items; from a thread of the store's own.
     std::function<void()> on_news;
@@ -44,8 +45,14 @@ class PostgresStore : public ItemStore {
   [[nodiscard]] static Result<std::unique_ptr<PostgresStore>> Open(const Clock& clock,
                                                                    Options options);
 
-  /// Claims in the same database, for slow backends. Lives as long as the store.
+  /// These two live as long as the store. Claims in the same database, for slow backends; and who serves it.
   [[nodiscard]] virtual ClaimStore& claims() = 0;
+  [[nodiscard]] virtual Membership& membership() = 0;
+
+  /// See Itemgate.
+  [[nodiscard]] virtual Result<std::vector<ParkedContent>> ParkedContents() = 0;
+  [[nodiscard]] virtual Result<void> ResolveParked(const ContentKey& key,
+                                                   Resolution resolution) = 0;
 
   /// What the entries of a seen cache of this database are sealed with: known to its servers, and to nobody else.
   using CacheSecret = std::array<std::byte, 32>;

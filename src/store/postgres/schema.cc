@@ -219,6 +219,51 @@ ALTER TABLE itemgate.store ADD COLUMN cache_secret bytea NOT NULL CHECK (octet_l
 INSERT INTO itemgate.migration (version) VALUES (2)
 )";
 
+// Version 3. Every server tells of itself in its row. What an operator knows of a parked content stands in its claim:
+// kind 6 is a parked one that the backend has, as an operator says.
+constexpr std::string_view kVersion3 = R"(
+ALTER TABLE itemgate.server
+  ADD COLUMN addresses text NOT NULL DEFAULT '', ADD COLUMN version text NOT NULL DEFAULT '',
+  ADD COLUMN state text NOT NULL DEFAULT 'unknown', ADD COLUMN reason text NOT NULL DEFAULT '',
+  ADD COLUMN redis text NOT NULL DEFAULT '', ADD COLUMN lock text NOT NULL DEFAULT '',
+  ADD COLUMN created bigint NOT NULL DEFAULT 0, ADD COLUMN in_flight bigint NOT NULL DEFAULT 0,
+  ADD COLUMN schema_version bigint NOT NULL DEFAULT 1, ADD COLUMN generation bigint NOT NULL DEFAULT 0;
+ALTER TABLE itemgate.server SET (fillfactor = 50);  -- a heartbeat finds room in the page of its row
+ALTER TABLE itemgate.claim
+  ADD COLUMN parked_at timestamptz, ADD COLUMN parked_by text NOT NULL DEFAULT '',
+  ADD COLUMN resolved_as_saved boolean NOT NULL DEFAULT false;
+
+CREATE OR REPLACE FUNCTION itemgate.claim_state_of(k bytea, s text, my_attempt bigint) RETURNS itemgate.claim_state
+LANGUAGE plpgsql SET jit = off AS $$
+DECLARE state itemgate.claim_state;
+BEGIN
+  SELECT 1, i.id, (i.attempt = my_attempt)::int, 0, 0, 0, 0, 0 INTO state
+    FROM itemgate.item i WHERE i.digest = k AND i.scope = s COLLATE "C";
+  IF FOUND THEN RETURN state; END IF;
+  SELECT CASE WHEN c.parked AND c.resolved_as_saved THEN 6 WHEN c.parked THEN 3 WHEN c.attempt = my_attempt THEN 0
+              ELSE 2 END, 0, 0,
+         c.attempt, c.generation, c.epoch, c.server,
+         coalesce((SELECT v.heartbeat FROM itemgate.server v WHERE v.id = c.server), -1) INTO state
+    FROM itemgate.claim c WHERE c.digest = k AND c.scope = s COLLATE "C";
+  IF FOUND THEN RETURN state; END IF;
+  state := ROW(4, 0, 0, 0, 0, 0, 0, 0);
+  RETURN state;
+END $$;
+
+CREATE OR REPLACE FUNCTION itemgate.park(
+  k bytea, s text, my_attempt bigint, my_generation bigint, my_epoch bigint)
+RETURNS itemgate.claim_state LANGUAGE plpgsql SET jit = off AS $$
+BEGIN
+  UPDATE itemgate.claim c SET parked = true, parked_at = coalesce(c.parked_at, now()),
+      parked_by = CASE WHEN c.parked THEN c.parked_by
+                       ELSE coalesce((SELECT v.name FROM itemgate.server v WHERE v.id = c.server), '') END
+    WHERE c.digest = k AND c.scope = s COLLATE "C"
+      AND c.attempt = my_attempt AND c.generation = my_generation AND c.epoch = my_epoch;
+  RETURN itemgate.claim_state_of(k, s, my_attempt);
+END $$;
+INSERT INTO itemgate.migration (version) VALUES (3)
+)";
+
 void Replace(std::string& text, std::string_view what, std::string_view with) {
   text.replace(text.find(what), what.size(), with);
 }
@@ -239,8 +284,9 @@ std::string Version1(std::uint32_t partitions) {
 }
 
 std::string ScriptOf(int version, const MigrateOptions& options) {
-  static_assert(kPostgresSchemaVersion == 2, "add the script of the new version here");
-  return version == 1 ? Version1(options.partitions) : std::string(kVersion2);
+  static_assert(kPostgresSchemaVersion == 3, "add the script of the new version here");
+  if (version == 1) return Version1(options.partitions);
+  return std::string(version == 2 ? kVersion2 : kVersion3);
 }
 
 int NumberOf(const std::string& text) {

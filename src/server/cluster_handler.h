@@ -1,0 +1,11 @@
+#pragma once
+
+#include "server/api_state.h"
+#include "server/call.h"
+
+namespace itemgate::server {
+
+/// GET /v1/cluster; on a worker, for the first look of a server may have to wait.
+void HandleCluster(ApiState& api, Call& call);
+
+}  // namespace itemgate::server
