@@ -16,7 +16,8 @@ struct Meaning {
 constexpr std::array<Meaning, 10> kMeanings{{
     {ExitStatus::kOk, "done; duplicates are no problem"},
     {ExitStatus::kSomeItems,
-     "not everything: some items or inputs were refused, or verify found problems"},
+     "not everything: some items or inputs were refused, verify found problems, or a server is "
+     "gone"},
     {ExitStatus::kUsage, "wrong usage"},
     {ExitStatus::kBusy, "another process has the data directory; try again later"},
     {ExitStatus::kStore, "the data directory cannot be opened: damaged, or of another version"},

@@ -1,6 +1,8 @@
 #include "store/postgres/postgres_membership.h"
 
 #include <algorithm>
+#include <future>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -83,7 +85,7 @@ PostgresMembership::PostgresMembership(postgres::Client& client, const Options& 
 
 void PostgresMembership::StartHeart() {
   const MutexLock lock(mutex_);
-  if (std::exchange(beats_, true)) return;
+  if (has_left_ || std::exchange(beats_, true)) return;
   StartTurning();
 }
 
@@ -99,9 +101,8 @@ void PostgresMembership::Join(std::function<ServerReport()> report) {
 
 void PostgresMembership::Announce(std::chrono::nanoseconds wait_max) {
   const Instant deadline = client_.Now() + wait_max;
-  AwaitTurn(deadline);  // what it tells is of before
-  // If it fails, the next heartbeat tells.
-  (void)client_.Call({Heartbeat()}, std::max(Duration::zero(), deadline - client_.Now()));
+  AwaitTurn(deadline);          // what it tells is of before
+  Tell(Heartbeat(), deadline);  // if that fails, the next heartbeat tells
 }
 
 void PostgresMembership::Leave(std::chrono::nanoseconds wait_max) {
@@ -112,14 +113,14 @@ void PostgresMembership::Leave(std::chrono::nanoseconds wait_max) {
   }
   {
     const MutexLock lock(mutex_);
+    has_left_ = true;
     if (!std::exchange(beats_, false)) return;
     looks_ = forgets_ = false;
   }
   AwaitTurn(deadline);  // it would come back with a heartbeat that is under way
   Statement leave{.sql = &kLeave};
   leave.parameters.Add(options_.server);
-  // If it fails, others see that it is gone.
-  (void)client_.Call({std::move(leave)}, std::max(Duration::zero(), deadline - client_.Now()));
+  Tell(std::move(leave), deadline);  // if that fails, others see that it is gone
 }
 
 Result<Cluster> PostgresMembership::Look(std::chrono::nanoseconds watch_min) {
@@ -160,6 +161,18 @@ void PostgresMembership::StartTurning() {
 void PostgresMembership::AwaitTurn(Instant deadline) {
   const MutexLock lock(mutex_);
   while (in_turn_ && !stopped_ && client_.Now() < deadline) turned_.WaitUntil(mutex_, deadline);
+}
+
+void PostgresMembership::Tell(Statement statement, Instant wait_until) {
+  const auto told =
+      std::make_shared<std::promise<void>>();  // by whoever gets the answer, too: that may be later
+  const std::future<void> answer = told->get_future();
+  // Not the deadline of the wait: a connection with a command that is late is closed, whatever else is under way on it.
+  postgres::Command command{.deadline = client_.Now() + options_.timeout};
+  command.statements.push_back(std::move(statement));
+  command.done = [told](const Answer&) { told->set_value(); };
+  client_.Run(std::move(command));
+  (void)answer.wait_for(wait_until - client_.Now());
 }
 
 void PostgresMembership::Turn() {

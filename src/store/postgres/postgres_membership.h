@@ -46,6 +46,8 @@ class PostgresMembership final : public Membership {
   void Turned(const postgres::Answer& answer, bool looked) EXCLUDES(mutex_);
   void StartTurning() REQUIRES(mutex_);
   void AwaitTurn(Instant deadline) EXCLUDES(mutex_);
+  /// Sends it, and waits for the answer, but no longer than that.
+  void Tell(postgres::Statement statement, Instant wait_until);
   [[nodiscard]] postgres::Statement Heartbeat() EXCLUDES(report_mutex_);
   [[nodiscard]] ServerReport Report() EXCLUDES(report_mutex_);
   [[nodiscard]] Member Self() EXCLUDES(report_mutex_);
@@ -64,6 +66,7 @@ class PostgresMembership final : public Membership {
   bool forgets_ GUARDED_BY(mutex_) = false;  // joined: removes those that are long dead
   bool turns_ GUARDED_BY(mutex_) = false;    // there is a next turn
   bool in_turn_ GUARDED_BY(mutex_) = false;  // one is under way
+  bool has_left_ GUARDED_BY(mutex_) = false;
   bool stopped_ GUARDED_BY(mutex_) = false;
   bool has_looked_ GUARDED_BY(mutex_) = false;
   MemberWatch watch_ GUARDED_BY(mutex_);
