@@ -219,7 +219,7 @@ TEST_F(ProgramTest, CompletesEveryOptionInEveryShell) {
   CLI::App root;
   BuildCommandLine(root, context);
   const auto commands = CompletionOf(root);
-  EXPECT_EQ(commands.size(), 18u);
+  EXPECT_EQ(commands.size(), 20u);
   const std::string bash = Run({"completion", "bash"}).out;
   const std::string zsh = Run({"completion", "zsh"}).out;
   const std::string fish = Run({"completion", "fish"}).out;
