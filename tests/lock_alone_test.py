@@ -1,38 +1,36 @@
 """The control of cluster_backend_test.py: servers that are kept apart by RedLock alone must show two effects.
 
-Otherwise those faults would prove nothing.
+Otherwise those faults would prove nothing. The same faults of Redis against the service itself, with its lock and its
+claims, show one.
 """
 
 import os
+import tempfile
 import unittest
 
 from backend_serving import ThreeServers, stopped
+from clock_shift import ClockShift
 from redis_servers import Redis
 
 NAIVE = os.environ["ITEMGATE_NAIVE_SERVER"]
 TRIES_MAX = 20
+LOCK_SECONDS = 2
 
 
-class LockAlone(ThreeServers):
-    """The control: three servers that are kept apart by RedLock, and have no claims."""
-
-    LOCK_SECONDS = 2
+class Locked(ThreeServers):
+    """With three Redis servers, and the ways in which two of them forget who has a lock."""
 
     @classmethod
     def setUpClass(cls):
-        cls.redis = [cls.enterClassContext(Redis()) for _ in range(3)]
+        folder = cls.enterClassContext(tempfile.TemporaryDirectory(prefix="itemgate-clock-"))
+        cls.clock = ClockShift(folder)
+        cls.redis = [cls.enterClassContext(Redis(environment=os.environ | cls.clock.environment)) for _ in range(2)]
+        cls.redis.append(cls.enterClassContext(Redis()))
         super().setUpClass()
 
     @classmethod
-    def server(cls, number):
-        server = super().server(number)
-        server.binary = NAIVE
-        return server
-
-    @classmethod
     def flags(cls):
-        return ("--redis", ",".join(redis.address for redis in cls.redis),
-                "--lock-expiry-ms", str(cls.LOCK_SECONDS * 1000))
+        return ("--redis", ",".join(redis.address for redis in cls.redis))
 
     def effects_of(self, fault):
         """The most that one of some tries ends in."""
@@ -43,6 +41,58 @@ class LockAlone(ThreeServers):
                 break
         return self.backend.effects(content)
 
+    def restart_two(self):
+        for redis in self.redis[:2]:
+            redis.kill()
+        for redis in self.redis[:2]:
+            redis.start()
+
+    def shift_two_clocks(self):
+        self.clock.set(seconds=40)
+        self.addCleanup(self.clock.set)
+
+    def evict_from_two(self):
+        for redis in self.redis[:2]:
+            redis.command("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
+            redis.command("CONFIG", "SET", "maxmemory", "1")
+            redis.command("CONFIG", "SET", "maxmemory", "0")
+
+
+class LockAlone(Locked):
+    @classmethod
+    def server(cls, number):
+        server = super().server(number)
+        server.binary = NAIVE
+        return server
+
+    @classmethod
+    def flags(cls):
+        return (*super().flags(), "--lock-expiry-ms", str(LOCK_SECONDS * 1000))
+
+    def while_a_saves(self, what):
+        """Server 1 saves a content, that happens, and server 2 is sent the same."""
+        def fault(content):
+            gate = self.backend.hold("save", content)
+            first = self.ask(self.servers[0], content)
+            gate.wait_reached()
+            what()
+            self.assertEqual(self.servers[1].save(content).status, 201)
+            gate.open()
+            self.assertIn(first.result().status, (200, 201))
+        return self.effects_of(fault)
+
+    def while_a_stands(self, kind):
+        """Server 1 is stopped in that call, and server 2 is sent the same."""
+        def fault(content):
+            gate = self.backend.hold(kind, content)
+            first = self.ask(self.servers[0], content)
+            gate.wait_reached()
+            with stopped(self.servers[0]):
+                self.assertEqual(self.servers[1].save(content).status, 201)
+                gate.open()
+            self.assertIn(first.result().status, (200, 201))
+        return self.effects_of(fault)
+
     def test_without_faults_it_saves_once(self):
         for content in [self.content() for _ in range(10)]:
             answers = [answer.result() for answer in [self.ask(server, content) for server in self.servers]]
@@ -50,53 +100,49 @@ class LockAlone(ThreeServers):
             self.assertEqual(len({answer.id for answer in answers}), 1)
             self.assertEqual(self.backend.effects(content), 1)
 
-    def test_F13_saves_twice(self):
-        def fault(content):
-            gate = self.backend.hold("find", content)
-            first = self.ask(self.servers[0], content)
-            gate.wait_reached()
-            with stopped(self.servers[0]):
-                self.assertEqual(self.servers[1].save(content).status, 201)
-                gate.open()
-            self.assertIn(first.result().status, (200, 201))
-        self.assertEqual(self.effects_of(fault), 2)
-
-    def test_F14_saves_twice(self):
-        def fault(content):
-            gate = self.backend.hold("save", content)
-            first = self.ask(self.servers[0], content)
-            gate.wait_reached()
-            with stopped(self.servers[0]):
-                self.assertEqual(self.servers[1].save(content).status, 201)
-                gate.open()
-            self.assertIn(first.result().status, (200, 201))
-        self.assertEqual(self.effects_of(fault), 2)
-
-    def while_a_saves(self, content, what):
-        """Server 1 saves it, that happens, and server 2 is sent the same."""
-        gate = self.backend.hold("save", content)
-        first = self.ask(self.servers[0], content)
-        gate.wait_reached()
-        what()
-        self.assertEqual(self.servers[1].save(content).status, 201)
-        gate.open()
-        self.assertIn(first.result().status, (200, 201))
-
     def test_F1_saves_twice(self):
-        def restart_two():
-            for redis in self.redis[:2]:
-                redis.kill()
-            for redis in self.redis[:2]:
-                redis.start()
-        self.assertEqual(self.effects_of(lambda content: self.while_a_saves(content, restart_two)), 2)
+        self.assertEqual(self.while_a_saves(self.restart_two), 2)
+
+    def test_F2_saves_twice(self):
+        self.assertEqual(self.while_a_saves(self.shift_two_clocks), 2)
 
     def test_F5_saves_twice(self):
-        def evict():
-            for redis in self.redis[:2]:
-                redis.command("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
-                redis.command("CONFIG", "SET", "maxmemory", "1")
-                redis.command("CONFIG", "SET", "maxmemory", "0")
-        self.assertEqual(self.effects_of(lambda content: self.while_a_saves(content, evict)), 2)
+        self.assertEqual(self.while_a_saves(self.evict_from_two), 2)
+
+    def test_F13_saves_twice(self):
+        self.assertEqual(self.while_a_stands("find"), 2)
+
+    def test_F14_saves_twice(self):
+        self.assertEqual(self.while_a_stands("save"), 2)
+
+
+class LockAndClaims(Locked):
+    @classmethod
+    def flags(cls):
+        return (*super().flags(), *ThreeServers.flags(), "--lock", "auto", "--redlock.expiry", f"{LOCK_SECONDS}s")
+
+    def assert_saves_once(self, what):
+        content = self.content()
+        gate = self.backend.hold("save", content)
+        asked = [self.ask(self.servers[0], content)]
+        gate.wait_reached()
+        what()
+        asked += [self.ask(server, content) for server in self.servers]
+        early = self.servers[1].save(content, prefer="wait=1.5")  # by then it would have been sent again
+        self.assertEqual(early.status, 202, early)
+        gate.open()
+        answers = [answer.result() for answer in asked]
+        self.assertEqual(len({answer.id for answer in answers}), 1, answers)
+        self.assertEqual((self.backend.effects(content), self.backend.calls("save", content)), (1, 1))
+
+    def test_F1_saves_once(self):
+        self.assert_saves_once(self.restart_two)
+
+    def test_F2_saves_once(self):
+        self.assert_saves_once(self.shift_two_clocks)
+
+    def test_F5_saves_once(self):
+        self.assert_saves_once(self.evict_from_two)
 
 
 if __name__ == "__main__":

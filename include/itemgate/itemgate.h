@@ -47,6 +47,9 @@ struct OpenOptions {
   /// An outside system that each item must reach, or null. Must outlive the opened service.
   ItemBackend* backend = nullptr;
 
+  /// A lock of the caller's, instead of RedLock over the Redis servers; or null. Must outlive the opened service.
+  ContentLock* lock = nullptr;
+
   /// Called after saves that made items, from any thread, often for several at once; soon after, if other servers made
   /// them. Must be quick, must not call the service, and must outlive it.
   std::function<void()> on_saved;

@@ -32,7 +32,7 @@ Result<void> CheckRedis(const OpenOptions& options) {
     return Fail(ErrorCode::kInvalidArgument,
                 "Redis is for servers that share a database, and this store has one server; leave "
                 "it out, or give a database");
-  if (!has_redis && options.service.lock_use == LockUse::kAlways)
+  if (!has_redis && options.lock == nullptr && options.service.lock_use == LockUse::kAlways)
     return Fail(ErrorCode::kInvalidArgument,
                 "locks around all saves need Redis servers, an odd number of them; give some, or "
                 "no locks");
@@ -66,18 +66,18 @@ class LocalItemgate final : public Itemgate {
     if (claims_ != nullptr)
       service_options.commits_max = std::clamp<std::size_t>(
           options.database_options.connections_max - 1, 1, kDatabaseCommitsMax);
-    service_ =
-        std::make_unique<ItemIntegrationService>(ServiceParts{.store = *store_,
-                                                              .backend = options.backend,
-                                                              .clock = clock_,
-                                                              .executor = executor_,
-                                                              .committer = committer_,
-                                                              .seed = seed_,
-                                                              .on_saved = options.on_saved,
-                                                              .claims = claims_,
-                                                              .seen_cache = seen_cache_.get(),
-                                                              .lock = lock_.get()},
-                                                 service_options);
+    service_ = std::make_unique<ItemIntegrationService>(
+        ServiceParts{.store = *store_,
+                     .backend = options.backend,
+                     .clock = clock_,
+                     .executor = executor_,
+                     .committer = committer_,
+                     .seed = seed_,
+                     .on_saved = options.on_saved,
+                     .claims = claims_,
+                     .seen_cache = seen_cache_.get(),
+                     .lock = options.lock != nullptr ? options.lock : lock_.get()},
+        service_options);
     return {};
   }
 
@@ -144,7 +144,7 @@ class LocalItemgate final : public Itemgate {
                                        .deadline = options.service.hint_time_max});
     if (!cache) return std::unexpected(cache.error());
     seen_cache_ = std::move(*cache);
-    if (!UsesLock(options)) return {};
+    if (options.lock != nullptr || !UsesLock(options)) return {};
     auto redlock = RedLockFactory::Create(
         {options.redis.servers.begin(), options.redis.servers.end()}, {.client_name = "itemgate"});
     if (!redlock) return std::unexpected(redlock.error());

@@ -137,6 +137,7 @@ class ServeImpl final : public Serve {
       : clock_(parts.clock),
         version_(std::move(parts.version)),
         drain_requested_(std::move(parts.drain_requested)),
+        lock_(parts.lock),
         is_shared_(settings.store != "embedded"),
         settings_(settings),
         log_(parts.log_sink, parts.clock, settings),
@@ -209,8 +210,9 @@ class ServeImpl final : public Serve {
   const Clock& clock_;
   const std::string version_;
   const std::function<void()> drain_requested_;
-  const bool is_shared_;  // the store is a database
-  Settings settings_;     // the starting thread's
+  ContentLock* const lock_;  // may be null
+  const bool is_shared_;     // the store is a database
+  Settings settings_;        // the starting thread's
   Logging log_;
 
   ThreadExecutor workers_;
@@ -246,6 +248,7 @@ Result<void> ServeImpl::OpenStore() {
   options.service.in_flight_max = settings_.limits_in_flight;
   options.service.in_flight_bytes_max = settings_.limits_in_flight_bytes.value;
   options.service.near_cache_keys = settings_.near_cache_keys;
+  options.lock = lock_;
   options.service.lock_use = LockUseOf(settings_);
   options.service.lock_wait_max = settings_.redlock_wait;
   options.redis = {

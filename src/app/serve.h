@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "config/settings.h"
 #include "itemgate/error.h"
+#include "itemgate/lock.h"
 #include "itemgate/store.h"
 #include "net/descriptor.h"
 #include "obs/log.h"
@@ -26,6 +27,8 @@ class Serve {
     std::vector<Descriptor> inherited;  // listening sockets, instead of those of `listen`
     /// POST /drain was asked for: the owner should call Drain. From any thread, at most once, and not after Drain.
     std::function<void()> drain_requested;
+    /// As OpenOptions has it; or null.
+    ContentLock* lock = nullptr;
   };
 
   /// Opens the store and begins to serve. Fails as Open does, and with kIo if it cannot listen.

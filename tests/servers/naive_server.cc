@@ -3,12 +3,11 @@
 //   itemgate_naive_server serve --store URL --backend.url URL --redis HOST:PORT,… --lock-expiry-ms N
 //       --addresses-file FILE
 //
-// Other flags are passed over, so that the tests can start it as they start the program. It runs until it is killed.
+// Other flags are passed over.
 
 #include <unistd.h>
 
-#include <cstdio>
-#include <map>
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,17 +25,10 @@
 #include "server/api.h"
 #include "server/request_recorder.h"
 #include "store/postgres/postgres_store.h"
+#include "test_server.h"
 
 namespace itemgate::naive {
 namespace {
-
-using Flags = std::map<std::string, std::string, std::less<>>;
-
-Flags FlagsOf(std::span<char* const> arguments) {
-  Flags flags;
-  for (std::size_t i = 2; i + 1 < arguments.size(); i += 2) flags[arguments[i]] = arguments[i + 1];
-  return flags;
-}
 
 std::vector<RedLockEndPoint> EndPointsOf(std::string_view list) {
   std::vector<RedLockEndPoint> end_points;
@@ -46,23 +38,6 @@ std::vector<RedLockEndPoint> EndPointsOf(std::string_view list) {
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return end_points;
-}
-
-template <typename T>
-T Must(Result<T> made) {
-  if (made) return *std::move(made);
-  std::fprintf(stderr, "%s\n", made.error().message.c_str());
-  std::exit(1);
-}
-
-void WriteAddresses(const std::string& path, const http::Server& server) {
-  const std::string address = server.addresses().front().ToString();
-  std::FILE* const file = std::fopen((path + ".new").c_str(), "w");
-  if (file == nullptr) std::exit(1);
-  std::fprintf(file, R"({"listen":["%s"],"management":["%s"],"pid":%d})", address.c_str(),
-               address.c_str(), getpid());
-  std::fclose(file);
-  std::rename((path + ".new").c_str(), path.c_str());
 }
 
 int Run(const Flags& flags) {
@@ -101,7 +76,8 @@ int Run(const Flags& flags) {
                   {.admission = {.delay_target = Duration::zero()}});
   const auto server =
       Must(http::Server::Start(api, clock, {.addresses = {Must(Resolve({.host = "127.0.0.1"}))}}));
-  WriteAddresses(flags.at("--addresses-file"), *server);
+  const std::string address = server->addresses().front().ToString();
+  WriteAddresses(flags.at("--addresses-file"), address, address);
   while (true) pause();
 }
 
@@ -109,5 +85,5 @@ int Run(const Flags& flags) {
 }  // namespace itemgate::naive
 
 int main(int argc, char** argv) {
-  return itemgate::naive::Run(itemgate::naive::FlagsOf({argv, static_cast<std::size_t>(argc)}));
+  return itemgate::naive::Run(itemgate::FlagsOf({argv, static_cast<std::size_t>(argc)}));
 }
