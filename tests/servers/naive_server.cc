@@ -51,8 +51,7 @@ int Run(const Flags& flags) {
   const auto factory = Must(RedLockFactory::Create(EndPointsOf(flags.at("--redis"))));
   redlock::RedLockContentLock lock(
       *factory, std::chrono::milliseconds(std::stol(flags.at("--lock-expiry-ms"))));
-  LockedSaves locked({.lock = lock, .backend = *backend, .store = *store},
-                     std::chrono::seconds(20));
+  LockedSaves locked({.lock = lock, .backend = *backend, .store = *store}, std::chrono::seconds(5));
 
   ItemIntegrationService service({.store = locked,
                                   .backend = &locked,
