@@ -125,8 +125,11 @@ TEST_F(NodeLiveTest, ComesBackAfterAKillAndSendsWhatWaited) {
   LiveNode node(loop_, OptionsFor(server.endpoint()));
   ASSERT_TRUE(node.WaitFor(NodeState::kReady));
   server.Run({"CLIENT", "PAUSE", "60000"});
-  node.Send(CommandList("SET", "a", "in flight"));
-  node.Send(CommandList("PING"), {.when_down = CallOptions::WhenDown::kWait});
+  loop_.Run([&] {
+    node.node().Send(CommandList("SET", "a", "in flight"), {}, node.Keep());
+    node.node().Send(CommandList("PING"), {.when_down = CallOptions::WhenDown::kWait}, node.Keep());
+    node.node().Flush();  // else the kill may come first, and they were never sent
+  });
   server.Kill();
   for (const Told& told : node.Take(2)) {
     EXPECT_EQ(told.failure, FailureKind::kConnectionLost);

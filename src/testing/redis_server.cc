@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <tuple>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -29,9 +30,13 @@ std::string NewFolder() {
   return path;
 }
 
-/// A bound socket of a free port; it listens or not.
+/// A bound socket of a free port; it listens or not. While it does not, a server that sets SO_REUSEADDR, as Redis does,
+/// may listen there all the same, and nobody else is given the port: neither while that server is starting nor while it
+/// is dead.
 std::pair<Descriptor, Endpoint> BindFreePort() {
   Descriptor bound(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int yes = 1;
+  setsockopt(bound.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   const auto address = Resolve({.host = "127.0.0.1", .port = 0});
   ITEMGATE_CHECK(bound.is_open() && address.has_value());
   ITEMGATE_CHECK(bind(bound.get(), reinterpret_cast<const sockaddr*>(&address->storage),
@@ -112,10 +117,13 @@ RedisCertificates::~RedisCertificates() { std::filesystem::remove_all(folder_); 
 RedisServer::RedisServer() : RedisServer(Options{}) {}
 
 RedisServer::RedisServer(Options options) : options_(std::move(options)), folder_(NewFolder()) {
-  // Somebody else may take the port before the server does: then it ends at once, and another one is tried.
+  // Somebody may listen there on all addresses: then the server ends at once, and another port is tried.
   for (int attempt = 0; attempt < 5 && pid_ == 0; ++attempt) {
-    port_ = BindFreePort().second.port;
-    if (options_.cluster) bus_port_ = BindFreePort().second.port;
+    Endpoint reserved;
+    std::tie(port_reservation_, reserved) = BindFreePort();
+    port_ = reserved.port;
+    std::tie(bus_port_reservation_, reserved) = BindFreePort();
+    bus_port_ = reserved.port;
     Start();
   }
   if (pid_ == 0) ADD_FAILURE() << "redis-server does not start: " << Log();

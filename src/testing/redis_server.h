@@ -84,6 +84,8 @@ class RedisServer {
   std::string folder_;
   std::uint16_t port_ = 0;
   std::uint16_t bus_port_ = 0;  // of a cluster's node
+  Descriptor port_reservation_;
+  Descriptor bus_port_reservation_;
   pid_t pid_ = 0;
 };
 

@@ -248,7 +248,9 @@ void Engine::WakeOne(const std::string& key) {
 }
 
 void Engine::DropIfFinished(LockEntry& lock) {
-  if (!Keeps(lock) || !lock.protocol.is_finished() || lock.unanswered > 0) return;
+  if (!Keeps(lock) || lock.unanswered > 0) return;
+  if (!lock.protocol.is_finished() && KeepsForCleaning(lock)) return;
+  if (lock.is_cleaning) --cleaning_count_;
   wheel_.Remove(lock);
   const std::size_t index = lock.index;
   const std::shared_ptr<LockEntry> dropped = std::move(locks_[index]);
@@ -256,6 +258,17 @@ void Engine::DropIfFinished(LockEntry& lock) {
   locks_.pop_back();
   if (index < locks_.size()) locks_[index]->index = index;
   if (closed_ && locks_.empty()) AnswerLater(closed_);
+}
+
+bool Engine::KeepsForCleaning(LockEntry& lock) {
+  if (!lock.protocol.is_cleaning() || lock.is_cleaning) return true;
+  if (cleaning_count_ >= options_.cleaning_max) {
+    lock.protocol.Forget();
+    return false;
+  }
+  lock.is_cleaning = true;
+  ++cleaning_count_;
+  return true;
 }
 
 void Engine::Close(Duration wait, std::function<void()> closed) {

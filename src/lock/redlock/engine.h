@@ -19,6 +19,9 @@ struct EngineOptions {
   RedLockIdStyle id_style = RedLockIdStyle::kGuid;
   bool publish_releases = true;
   std::vector<std::string> end_points;  // what to call the nodes
+  /// Locks whose callers know everything, while a node that is not reached may have the key: it is told to delete it
+  /// when it is back. Beyond so many the key is left to its expiry.
+  std::size_t cleaning_max = 65'536;
 };
 
 /// Drives the protocols of all locks over the nodes, on the loop's thread: one timer for all, and what is to be sent in
@@ -50,6 +53,8 @@ class Engine final : public VoteReceiver {
   void CallWhenConnected(Duration wait, std::function<void()> call);
 
   [[nodiscard]] std::vector<RedLockInstance> Instances() const;
+  /// Locks that it has to do with.
+  [[nodiscard]] std::size_t lock_count() const { return locks_.size(); }
   /// What the constructor of a protocol takes; not to be used but on the loop's thread.
   [[nodiscard]] Random& random() { return random_; }
 
@@ -78,6 +83,7 @@ class Engine final : public VoteReceiver {
   void WakeOne(const std::string& key);
   [[nodiscard]] bool Keeps(const LockEntry& lock) const;
   void DropIfFinished(LockEntry& lock);
+  [[nodiscard]] bool KeepsForCleaning(LockEntry& lock);
   void AnswerLater(std::move_only_function<void()> answer);
   void ScheduleFlush();
   void Flush();
@@ -94,6 +100,7 @@ class Engine final : public VoteReceiver {
   NodeSet duplicates_;
 
   std::vector<std::shared_ptr<LockEntry>> locks_;  // all that are not finished
+  std::size_t cleaning_count_ = 0;                 // of them: only for what may be left somewhere
   std::unordered_map<std::string, std::vector<LockEntry*>> waiters_;
   std::function<std::unique_ptr<ReleaseListener>(int node)> listen_;
   std::unique_ptr<ReleaseListener> listener_;  // at one node: each tells of every release

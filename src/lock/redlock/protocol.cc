@@ -38,8 +38,7 @@ Step LockProtocol::Ask(Instant now) {
   ++round_;
   ballot_ = Ballot(all);
   asked_at_ = now;
-  doubtful_ = owed_;
-  owed_ = all;
+  Owe(all);
   due_ = now + plan_.node_timeout;
   if (plan_.deadline == RedLockDeadline::kStrict && plan_.wait > Duration::zero())
     due_ = std::min(*due_, WaitEnd());
@@ -48,6 +47,7 @@ Step LockProtocol::Ask(Instant now) {
 
 Step LockProtocol::OnSet(std::uint32_t round, int node, Vote vote, Instant now) {
   if (round != round_ || state_ == State::kReleasing || state_ == State::kEnded) return {};
+  Heed(node, vote);
   if (!ballot_.Record(node, vote)) {  // set again after a renewal found it missing
     if (vote == Vote::kGranted && ballot_.missing().Contains(node)) {
       ballot_.Restore(node);
@@ -55,8 +55,6 @@ Step LockProtocol::OnSet(std::uint32_t round, int node, Vote vote, Instant now) 
     }
     return {};
   }
-  const bool is_proof = vote == Vote::kTaken || vote == Vote::kRefused;
-  if (is_proof && !doubtful_.Contains(node)) owed_.Remove(node);
   if (state_ == State::kAsking) return Decide(now);
   Settle();
   return {};
@@ -164,6 +162,22 @@ Step LockProtocol::Release(Instant now) {
   owed_until_ = now + plan_.expiry + plan_.node_timeout;
   due_ = now + plan_.node_timeout;
   return {.unlock = SendUnlock(NodeSet::First(plan_.node_count))};
+}
+
+void LockProtocol::Owe(NodeSet nodes) {
+  doubtful_ = owed_;
+  owed_ = owed_ | nodes;
+}
+
+void LockProtocol::Heed(int node, Vote vote) {
+  const bool is_proof = vote == Vote::kTaken || vote == Vote::kRefused;
+  if (is_proof && !doubtful_.Contains(node)) owed_.Remove(node);
+}
+
+void LockProtocol::Forget() {
+  ITEMGATE_CHECK(state_ == State::kEnded);
+  owed_ = {};
+  due_.reset();
 }
 
 NodeSet LockProtocol::SendUnlock(NodeSet nodes) {

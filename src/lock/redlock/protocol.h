@@ -79,6 +79,11 @@ class LockProtocol {
   /// Nothing is left to do, and no answer matters any more.
   [[nodiscard]] bool is_finished() const { return state_ == State::kEnded && owed_.empty(); }
 
+  /// The caller knows everything; some nodes may still have the key.
+  [[nodiscard]] bool is_cleaning() const { return state_ == State::kEnded && !owed_.empty(); }
+  /// Leaves what may be left to its expiry. REQUIRES: the caller knows everything.
+  void Forget();
+
   [[nodiscard]] RedLockStatus status() const { return status_; }
   /// Of the last question that was decided; answers that come later are counted in.
   [[nodiscard]] RedLockInstanceSummary summary() const { return summary_; }
@@ -108,6 +113,10 @@ class LockProtocol {
   }
   /// Takes what the question has brought so far as what the nodes said last.
   void Settle();
+  /// They are about to be asked for something that may set the key.
+  void Owe(NodeSet nodes);
+  /// What a node said to that: it owes nothing if that proves that it was not set, then or before.
+  void Heed(int node, Vote vote);
   [[nodiscard]] NodeSet SendUnlock(NodeSet nodes);
 
   [[nodiscard]] Step Ask(Instant now);
@@ -121,6 +130,7 @@ class LockProtocol {
   [[nodiscard]] Step Renew(Instant now);
   [[nodiscard]] Step DecideRenewal(Instant now);
   [[nodiscard]] Step Extended(Instant now);
+  [[nodiscard]] Step SetAgain(NodeSet nodes);
   [[nodiscard]] Step Lose(RedLockLossReason reason);
   /// When the lock counts as lost unless it is renewed.
   [[nodiscard]] Instant LossTime() const { return valid_until_ - plan_.lost_margin; }
@@ -159,7 +169,7 @@ class LockProtocol {
   // Nodes that may have our key: asked to set it, and neither known to have refused nor to have deleted it. Beyond
   // owed_until_ it has expired by itself.
   NodeSet owed_;
-  NodeSet doubtful_;  // owed already when the round began: "taken" may mean by us
+  NodeSet doubtful_;  // owed already when they were asked again: "taken" may mean by us
   Instant owed_until_;
 };
 

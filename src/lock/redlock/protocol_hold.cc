@@ -59,16 +59,17 @@ Step LockProtocol::Renew(Instant now) {
   ++round_;
   ballot_ = Ballot(all);
   asked_at_ = now;
-  owed_ = all;
+  if (plan_.missing_key == RedLockMissingKey::kRecreate) Owe(all);
   ArmHold();
   return {.extend = all};
 }
 
 Step LockProtocol::OnExtend(std::uint32_t round, int node, Vote vote, Instant now) {
   if (round != round_ || state_ != State::kHeld || !ballot_.Record(node, vote)) return {};
+  if (plan_.missing_key == RedLockMissingKey::kRecreate) Heed(node, vote);
   if (renewing_) return DecideRenewal(now);
   Settle();  // a straggler
-  return {.set = vote == Vote::kMissing ? NodeSet::Of(node) : NodeSet()};
+  return SetAgain(vote == Vote::kMissing ? NodeSet::Of(node) : NodeSet());
 }
 
 Step LockProtocol::DecideRenewal(Instant now) {
@@ -92,7 +93,12 @@ Step LockProtocol::Extended(Instant now) {
   ++extend_count_;
   renew_at_ = std::max(RenewalAfter(asked_at_, plan_.expiry), now);
   ArmHold();
-  return {.set = ballot_.missing()};
+  return SetAgain(ballot_.missing());
+}
+
+Step LockProtocol::SetAgain(NodeSet nodes) {
+  if (!nodes.empty()) Owe(nodes);
+  return {.set = nodes};
 }
 
 Step LockProtocol::Close() { return is_held() ? Lose(RedLockLossReason::kFactoryClosed) : Step{}; }

@@ -112,6 +112,19 @@ TEST(HeldLock, AMinorityThatLostTheKeyGetsItAgain) {
   EXPECT_EQ(lock.ExtendAll({kGranted, kGranted, kMissing}).set, NodeSet::Of(2));
 }
 
+TEST(HeldLock, ANodeThatMayHaveGotTheKeyAgainIsOwedItsDeletion) {
+  HeldLock lock(3);
+  (void)lock.RunToDue();
+  EXPECT_EQ(lock.ExtendAll({kGranted, kGranted, kMissing}).set, NodeSet::Of(2));
+  (void)lock.Release();  // before the node has answered
+  for (const int node : {0, 1}) (void)lock.Unlock(node, kGranted);
+  (void)lock.Unlock(2, kUnknown);
+  EXPECT_FALSE(lock.protocol.is_finished());
+  EXPECT_EQ(lock.RunToDue().unlock, NodeSet::Of(2));
+  (void)lock.Unlock(2, kGranted);
+  EXPECT_TRUE(lock.protocol.is_finished());
+}
+
 TEST(HeldLock, AMissingKeyDoesNotCountTowardsTheQuorum) {
   HeldLock lock(3);
   (void)lock.RunToDue();

@@ -285,6 +285,20 @@ TEST(LockProtocol, WhatWasNotDeletedIsDeletedLaterUntilItHasExpired) {
   EXPECT_GE(lock.now - start, kExpiry);
 }
 
+TEST(LockProtocol, ANodeThatWasNeverReachedIsOwedNothing) {
+  ProtocolUnderTest lock(PlanOf(3));
+  (void)lock.Start();
+  (void)lock.SetAll({kGranted, kGranted});
+  (void)lock.Set(2, kRefused);
+  EXPECT_EQ(lock.RunToDue().extend, NodeSet::First(3));
+  for (const int node : {0, 1}) (void)lock.Extend(node, kGranted);
+  (void)lock.Extend(2, kRefused);
+  (void)lock.Release();
+  for (const int node : {0, 1}) (void)lock.Unlock(node, kGranted);
+  (void)lock.Unlock(2, kRefused);
+  EXPECT_TRUE(lock.protocol.is_finished());
+}
+
 TEST(LockProtocol, ALockThatWasNotAcquiredMayBeReleased) {
   ProtocolUnderTest lock(PlanOf(1));
   (void)lock.Start();
