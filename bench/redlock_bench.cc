@@ -62,7 +62,7 @@ class Floor final : public redlock::VoteReceiver {
     for (const std::string& address : addresses) {
       const int number = static_cast<int>(nodes_.size());
       nodes_.push_back(*redlock::RedisNode::Make({loop_, kClock, resolver_}, *this, number,
-                                                 {.endpoint = *Endpoint::Parse(address)}));
+                                                 *redis::ParseConnectionText(address)));
       nodes_.back()->Start();
     }
   }
@@ -90,6 +90,7 @@ class Floor final : public redlock::VoteReceiver {
   }
   void OnNoScript(const redlock::Question&, int) override { std::abort(); }
   void OnIdentity(int, std::string_view) override {}
+  void OnConnectionChanged(int) override {}
   void OnReleased(std::string_view) override {}
 
  private:

@@ -44,13 +44,14 @@ struct RedLockInstanceSummary {
   friend bool operator==(const RedLockInstanceSummary&, const RedLockInstanceSummary&) = default;
 };
 
-/// One vote: one Redis server, or a replicated group of which the master votes.
+/// One vote: one Redis server, or a replicated group of which the master votes. A group survives the loss of its master,
+/// but a promoted replica may not have heard of a lock yet: then that vote is given twice.
 struct RedLockEndPoint {
   /// A connection text: `host:port`, a StackExchange.Redis string (`host:6379,password=…,ssl=true`), or a URI
-  /// (`redis://`, `rediss://`).
+  /// (`redis://`, `rediss://`). Several hosts, or Sentinels (`serviceName=…`, `redis+sentinel://`), are a group.
   RedLockEndPoint(std::string text) : end_points({std::move(text)}) {}  // NOLINT: as in RedLock.net
   RedLockEndPoint(const char* text) : end_points({text}) {}             // NOLINT: as in RedLock.net
-  /// Several servers that are one vote: whichever is the master.
+  /// Several servers that are one vote: whichever is the master. But for the hosts, their texts must be alike.
   explicit RedLockEndPoint(std::vector<std::string> texts) : end_points(std::move(texts)) {}
 
   std::vector<std::string> end_points;
@@ -166,6 +167,23 @@ enum class RedLockIdStyle {
   kHostProcessGuid,  // "host/process-id/" before it, for diagnosis; other libraries honour it all the same
 };
 
+/// How one vote stands.
+struct RedLockInstance {
+  std::string end_point;
+  bool is_connected = false;  // of a group: to its master
+  bool is_duplicate = false;  // it is the same server as one before it, and so has no vote
+};
+
+/// How all votes stand.
+struct RedLockConfigurationChange {
+  std::vector<RedLockInstance> instances;  // in the order of the end points
+  int quorum = 0;
+
+  /// Those that can vote.
+  [[nodiscard]] int ConnectedCount() const;
+  [[nodiscard]] bool HasQuorum() const { return ConnectedCount() >= quorum; }
+};
+
 struct RedLockFactoryOptions {
   RedLockRetryConfiguration retry;
   /// How long one server may take for one answer before it counts as an error; 0: a twentieth of the lock's expiry,
@@ -176,13 +194,9 @@ struct RedLockFactoryOptions {
       true;  // wakes who waits in other processes; the ACL must allow PUBLISH, or it is left out
   std::string client_name = "itemgate-redlock";
   std::chrono::milliseconds connect_wait = std::chrono::milliseconds(100);
-};
-
-/// How one vote stands.
-struct RedLockInstance {
-  std::string end_point;
-  bool is_connected = false;
-  bool is_duplicate = false;  // it is the same server as one before it, and so has no vote
+  /// Called on the factory's thread, and must not block, when servers have come or gone; what changes together is told
+  /// once.
+  std::function<void(const RedLockConfigurationChange&)> on_configuration_changed;
 };
 
 /// Makes locks. Reuse one factory: it owns the connections and one thread, however many locks it holds.

@@ -46,6 +46,7 @@ struct Cluster::Call {
   CallOptions options;
   Instant deadline;
   Callback callback;
+  std::uint16_t slot = 0;
   std::size_t command_count = 1;
   int redirection_count = 0;
 };
@@ -142,7 +143,9 @@ void Cluster::Begin(std::string_view key, std::unique_ptr<Call> call, Callback c
     call->options.timeout = settings_.node.call_timeout;
   call->deadline = context_.clock.Now() + call->options.timeout;
   call->callback = std::move(callback);
-  Dispatch(std::move(call), PeerFor(ClusterSlot(key)), Asking::kNo);
+  call->slot = ClusterSlot(key);
+  Peer& peer = PeerFor(call->slot);
+  Dispatch(std::move(call), peer, Asking::kNo);
 }
 
 void Cluster::Dispatch(std::unique_ptr<Call> call, Peer& peer, Asking asking) {
@@ -157,24 +160,37 @@ void Cluster::Dispatch(std::unique_ptr<Call> call, Peer& peer, Asking asking) {
 }
 
 bool Cluster::Redirect(std::unique_ptr<Call>& call, const Answer& answer) {
-  if (!answer.ok() || answer.late || !answer.replies[0].is_error()) return false;
+  const Duration left = call->deadline - context_.clock.Now();
+  if (answer.late || left <= Duration::zero() || call->redirection_count >= kRedirectionsMax)
+    return false;
+  if (!answer.ok()) {  // perhaps by a node that has lost its slots, which was stopped
+    if (answer.failure->kind != FailureKind::kStopped || answer.failure->may_have_run ||
+        !is_started_)
+      return false;
+    Peer& peer = PeerFor(call->slot);
+    SendAgain(std::move(call), peer, Asking::kNo);
+    return true;
+  }
+  if (!answer.replies[0].is_error()) return false;
   const Reply& reply = answer.replies[0];
   const FailureKind kind = reply.error_kind();
   const bool is_ask = kind == FailureKind::kAsk && call->command_count == 1;
-  if ((kind != FailureKind::kMoved && !is_ask) || call->redirection_count >= kRedirectionsMax)
-    return false;
+  if (kind != FailureKind::kMoved && !is_ask) return false;
   const auto direction = ParseDirection(reply.text(), settings_.node.endpoint);
   Peer* const peer = direction ? PeerAt(direction->endpoint) : nullptr;
-  const Duration left = call->deadline - context_.clock.Now();
-  if (peer == nullptr || left <= Duration::zero()) return false;
+  if (peer == nullptr) return false;
+  if (!is_ask) slots_[direction->slot] = peer;
+  SendAgain(std::move(call), *peer, is_ask ? Asking::kYes : Asking::kNo);
+  return true;
+}
+
+void Cluster::SendAgain(std::unique_ptr<Call> call, Peer& peer, Asking asking) {
   ++redirections_;
   ++call->redirection_count;
-  if (!is_ask) slots_[direction->slot] = peer;
-  call->options.timeout = left;
+  call->options.timeout = call->deadline - context_.clock.Now();
   // The connection may be new: that it is not there yet is no reason to give up.
   call->options.when_down = CallOptions::WhenDown::kWait;
-  Dispatch(std::move(call), *peer, is_ask ? Asking::kYes : Asking::kNo);
-  return true;
+  Dispatch(std::move(call), peer, asking);
 }
 
 Cluster::Peer& Cluster::PeerFor(std::uint16_t slot) {
@@ -255,6 +271,17 @@ void Cluster::TakeSlots(Replies ranges, const Endpoint& teller) {
   if (count == 0) return;
   slots_ = slots;
   is_complete_ = count == kClusterSlots;
+  if (is_complete_) StopTheReplaced();
+}
+
+/// What waits for a node that is gone, and has no slots any more, goes to who has them now.
+void Cluster::StopTheReplaced() {
+  for (std::size_t i = 0; i < peers_.size(); ++i) {  // what is sent again may make new ones
+    Peer& peer = *peers_[i];
+    const NodeState state = peer.node().state();
+    const bool is_gone = state == NodeState::kWaiting || state == NodeState::kConnecting;
+    if (is_gone && std::ranges::find(slots_, &peer) == slots_.end()) peer.node().Stop();
+  }
 }
 
 }  // namespace itemgate::redis

@@ -17,7 +17,8 @@ namespace itemgate::redis {
 /// A Redis Cluster: one node for each primary, and the slots they have.
 ///
 /// A call goes to the node that has its slot; MOVED and ASK are followed. The slots are learnt from any node: at the
-/// start, after a MOVED or a lost connection, and from time to time. Threads: the loop's. Cost: an allocation per call,
+/// start, after a MOVED or a lost connection, and from time to time. What waits for a node that is gone goes to the one
+/// that has replaced it. Threads: the loop's. Cost: an allocation per call,
 /// which is kept until its answer, and nothing else beyond that of Node.
 class Cluster {
  public:
@@ -53,14 +54,17 @@ class Cluster {
 
   void Begin(std::string_view key, std::unique_ptr<Call> call, Callback callback);
   void Dispatch(std::unique_ptr<Call> call, Peer& peer, Asking asking);
-  /// Sends the call to where the server says it belongs; false, and the call stays, if it says nothing of the kind.
+  /// Sends the call to where the server says it belongs, or where its slot is now if its node was stopped for having none;
+  /// false, and the call stays, if there is no such place.
   [[nodiscard]] bool Redirect(std::unique_ptr<Call>& call, const Answer& answer);
+  void SendAgain(std::unique_ptr<Call> call, Peer& peer, Asking asking);
   [[nodiscard]] Peer& PeerFor(std::uint16_t slot);
   /// The peer at that address, perhaps a new one; null beyond the limit.
   [[nodiscard]] Peer* PeerAt(const Endpoint& endpoint);
   void LearnSoon(Duration delay);
   void Learn();
   void TakeSlots(Replies ranges, const Endpoint& teller);
+  void StopTheReplaced();
 
   const NodeContext context_;
   const ConnectionSettings settings_;

@@ -27,6 +27,10 @@ void Connection::Drop(const Failure& why, Instant now) {
   if (state_ != NodeState::kStopped) Lose(why, now, Then::kConnect);
 }
 
+void Connection::Leave(const Failure& why, Instant now) {
+  if (wants_transport()) Lose(why, now, Then::kWait);
+}
+
 void Connection::BeginConnecting(Instant now) {
   wake_at_ = now + options_.connect_timeout;
   ChangeState(NodeState::kConnecting);

@@ -40,6 +40,8 @@ class Connection {
             Callback callback);
   /// Gives the connection up, and connects again at once.
   void Drop(const Failure& why, Instant now);
+  /// The same, but connects after a pause.
+  void Leave(const Failure& why, Instant now);
 
   /// From now on the connection may subscribe: messages are told, and each call has one command. May be null.
   void TellMessages(MessageReceiver* messages) { messages_ = messages; }

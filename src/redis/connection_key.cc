@@ -147,7 +147,12 @@ using Draft = ConnectionDraft;
 using Value = std::string_view;
 
 constexpr std::array kKeys{
-    Key{"abortConnect", [](Draft& d, Value v) { return SetBool(d.settings.abort_connect, v); }},
+    Key{"abortConnect",
+        [](Draft&, Value v) {
+          return MustBe(false, v,
+                        "a server that is not there yet is waited for, and does without: say "
+                        "abortConnect=false, and let `itemgate doctor redis` look at the servers");
+        }},
     // No command that would need it is ever sent.
     Key{"allowAdmin",
         [](Draft&, Value v) {
@@ -174,11 +179,11 @@ constexpr std::array kKeys{
           d.settings.topology_check = std::chrono::seconds(*seconds);
           return {};
         }},
+    // Attempts never end.
     Key{"connectRetry",
-        [](Draft& d, Value v) -> Applied {
+        [](Draft&, Value v) -> Applied {
           const auto count = ParseNumber(v, 1, 1000);
           if (!count) return std::unexpected(count.error());
-          d.settings.connect_retry = static_cast<int>(*count);
           return {};
         }},
     Key{"connectTimeout",

@@ -165,8 +165,6 @@ std::string DescribeConnection(const ConnectionSettings& settings) {
   writer.AddText("name", node.greeting.client_name);
   if (node.greeting.database)
     writer.Add("defaultDatabase", std::to_string(*node.greeting.database));
-  if (!settings.abort_connect) writer.Add("abortConnect", "false");
-  writer.AddNumber("connectRetry", settings.connect_retry, usual.connect_retry);
   writer.AddNumber("connectTimeout", Milliseconds(node.connect_timeout),
                    Milliseconds(usual.node.connect_timeout));
   writer.AddNumber("asyncTimeout", Milliseconds(node.call_timeout),

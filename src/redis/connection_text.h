@@ -26,9 +26,6 @@ struct ConnectionSettings {
       sentinel_greeting;  // what Sentinels are told; falls back to the node's user and password
   NodeOptions node;       // for each server; its endpoint is the first one
 
-  /// Whoever opens it fails if no server can be reached within the timeout, rather than trying for ever.
-  bool abort_connect = true;
-  int connect_retry = 3;  // attempts that count for abort_connect
   Duration topology_check = std::chrono::seconds(60);
   std::string channel_prefix;  // put before each channel of publish and subscribe
 };

@@ -54,10 +54,8 @@ TEST(ConnectionText, HonoursEachKeyInAnyCase) {
       "responseTimeout=1,writeBuffer=2,"
       "highPriorityThreads=true,preserveAsyncOrder=false,sslCaFile=/ca,sslCertFile=/c,sslKeyFile=/"
       "k");
-  EXPECT_FALSE(s.abort_connect);
   EXPECT_EQ(s.channel_prefix, "p:");
   EXPECT_EQ(s.topology_check, seconds(7));
-  EXPECT_EQ(s.connect_retry, 4);
   EXPECT_EQ(s.node.connect_timeout, milliseconds(150));
   EXPECT_EQ(s.node.call_timeout, milliseconds(300));
   EXPECT_EQ(s.node.ping_after, seconds(9));
@@ -75,6 +73,28 @@ TEST(ConnectionText, HonoursEachKeyInAnyCase) {
   EXPECT_EQ(Parsed("h,keepAlive=-1").node.ping_after, NodeOptions{}.ping_after);
 }
 
+TEST(ConnectionText, EachKeyIsHonouredWithoutEffectOrRefused) {
+  const std::string plain = "h:1,ssl=true,sslCertFile=/c,password=x";
+  const std::string usual = DescribeConnection(Parsed(plain));
+  for (const std::string key :
+       {"asyncTimeout=300", "channelPrefix=p", "configCheckSeconds=7", "connectTimeout=150",
+        "defaultDatabase=5", "keepAlive=9", "name=me", "serviceName=main", "setlib=true",
+        "sslCaFile=/ca", "sslCertFile=/other", "sslHost=n", "sslKeyFile=/k", "sslProtocols=tls13",
+        "syncTimeout=300", "user=u", "serviceName=main,sentinelPassword=y",
+        "serviceName=main,sentinelPassword=y,sentinelUser=s"})
+    EXPECT_NE(DescribeConnection(Parsed(plain + "," + key)), usual) << key;
+  EXPECT_NE(DescribeConnection(Parsed("h:1,ssl=true")), DescribeConnection(Parsed("h:1")));
+  EXPECT_NE(DescribeConnection(Parsed("h:1,password=x")), DescribeConnection(Parsed("h:1")));
+  for (const std::string key :
+       {"abortConnect=false", "allowAdmin=true", "checkCertificateRevocation=false",
+        "configChannel=", "connectRetry=9", "highIntegrity=false", "highPriorityThreads=true",
+        "preserveAsyncOrder=true", "protocol=resp2", "proxy=None", "resolveDns=true",
+        "responseTimeout=1", "tcpKeepAlive=true", "tiebreaker=", "tunnel=", "version=7.0",
+        "writeBuffer=1"})
+    EXPECT_EQ(DescribeConnection(Parsed(plain + "," + key)), usual) << key;
+  // What is refused: RefusesWithAReasonWhatItDoesNotHave.
+}
+
 TEST(ConnectionText, SentinelsHaveTheirOwnUserOrTheNodes) {
   const ConnectionSettings same = Parsed("h,serviceName=main,user=u,password=p");
   EXPECT_EQ(same.topology, Topology::kSentinel);
@@ -88,9 +108,9 @@ TEST(ConnectionText, SentinelsHaveTheirOwnUserOrTheNodes) {
 
 TEST(ConnectionText, RefusesWithAReasonWhatItDoesNotHave) {
   for (const std::string key :
-       {"checkCertificateRevocation=true", "configChannel=c", "keepAlive=0", "tcpKeepAlive=false",
-        "proxy=twemproxy", "sslProtocols=tls11", "tiebreaker=t", "tunnel=http:p:1",
-        "protocol=resp3", "highIntegrity=true", "$CLIENT=", "$GET=FETCH"}) {
+       {"abortConnect=true", "checkCertificateRevocation=true", "configChannel=c", "keepAlive=0",
+        "tcpKeepAlive=false", "proxy=twemproxy", "sslProtocols=tls11", "tiebreaker=t",
+        "tunnel=http:p:1", "protocol=resp3", "highIntegrity=true", "$CLIENT=", "$GET=FETCH"}) {
     EXPECT_THAT(Refusal("h,ssl=true," + key),
                 AllOf(testing::StartsWith("unsupported"), HasSubstr(key.substr(0, key.find('=')))));
   }
@@ -129,7 +149,7 @@ TEST(ConnectionText, DescribesWhatItReads) {
         "h:1,[::1]:2,user=u,password=*****,ssl=true,sslHost=n,sslProtocols=tls13,sslCaFile=/"
         "ca,sslCertFile=/c,"
         "sslKeyFile=/"
-        "k,name=me,defaultDatabase=3,abortConnect=false,connectRetry=4,connectTimeout=150,"
+        "k,name=me,defaultDatabase=3,connectTimeout=150,"
         "asyncTimeout=300,"
         "keepAlive=9,configCheckSeconds=7,channelPrefix=p:,setlib=true",
         "h:26379,serviceName=main,password=*****,sentinelUser=s,sentinelPassword=*****"}) {

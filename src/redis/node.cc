@@ -64,6 +64,13 @@ class Node::Impl final : public std::enable_shared_from_this<Node::Impl>, privat
     Settle();
   }
 
+  void SetNextEndpoint(const Endpoint& endpoint) { options_.endpoint = endpoint; }
+
+  void Leave(const Failure& why) {
+    connection_.Leave(why, context_.clock.Now());
+    SettleSoon();
+  }
+
   [[nodiscard]] Connection& connection() { return connection_; }
   [[nodiscard]] const NodeOptions& options() const { return options_; }
 
@@ -202,6 +209,8 @@ void Node::Eval(const Script& script, const ScriptInput& input, const CallOption
 void Node::TellMessages(MessageReceiver* messages) { impl_->connection().TellMessages(messages); }
 void Node::Flush() { impl_->Flush(); }
 void Node::SetEndpoint(const Endpoint& endpoint) { impl_->SetEndpoint(endpoint); }
+void Node::SetNextEndpoint(const Endpoint& endpoint) { impl_->SetNextEndpoint(endpoint); }
+void Node::Leave(const Failure& why) { impl_->Leave(why); }
 NodeState Node::state() const { return impl_->connection().state(); }
 const Failure& Node::last_failure() const { return impl_->connection().last_failure(); }
 const Endpoint& Node::endpoint() const { return impl_->options().endpoint; }

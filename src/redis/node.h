@@ -64,6 +64,11 @@ class Node {
   /// Goes to another address: what is not answered yet fails or waits, as if the connection had been lost.
   void SetEndpoint(const Endpoint& endpoint);
 
+  /// The next attempt to connect goes there. May be called by a listener that is told that the node waits.
+  void SetNextEndpoint(const Endpoint& endpoint);
+  /// Gives the connection up, as if it had been lost: the next attempt is made after a pause.
+  void Leave(const Failure& why);
+
   [[nodiscard]] NodeState state() const;
   /// Why the node is not ready, or what ended the last connection.
   [[nodiscard]] const Failure& last_failure() const;

@@ -7,6 +7,7 @@
 
 #include "redis/connection_text.h"
 #include "redis/node.h"
+#include "redis/primary.h"
 #include "redis/subscriber.h"
 
 namespace itemgate::redis {
@@ -16,7 +17,7 @@ namespace itemgate::redis {
 /// All Sentinels are asked where it is, when they connect, when they announce a switch, when the node is lost or
 /// answers READONLY, and from time to time; the answer of the highest configuration epoch counts, so that a Sentinel
 /// that was cut off does not lead back. Until the first answer the node is stopped. Threads: the loop's.
-class SentinelPrimary final : private NodeListener {
+class SentinelPrimary final : public Primary, private NodeListener {
  public:
   /// Fails as Node::Make. REQUIRES: settings of Topology::kSentinel. `listener` is that of the node; may be null.
   [[nodiscard]] static Result<std::unique_ptr<SentinelPrimary>> Make(
@@ -24,10 +25,12 @@ class SentinelPrimary final : private NodeListener {
       NodeListener* listener = nullptr);
   ~SentinelPrimary() override;
 
-  void Start();
-  void Stop();
-
-  [[nodiscard]] Node& node() { return *node_; }
+  void Start() override;
+  void Stop() override;
+  [[nodiscard]] Node& node() override { return *node_; }
+  [[nodiscard]] bool is_connected() const override {
+    return node_->state() == NodeState::kReady || node_->state() == NodeState::kUnresponsive;
+  }
   /// Where the primary is, as far as is known.
   [[nodiscard]] std::optional<Endpoint> primary() const { return primary_; }
 

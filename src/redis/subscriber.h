@@ -44,6 +44,11 @@ class Subscriber final : private NodeListener, private MessageReceiver {
   [[nodiscard]] Result<void> Subscribe(std::string_view channel);
   void Unsubscribe(std::string_view channel);
 
+  /// Goes to another server, and subscribes there to the same.
+  void SetEndpoint(const Endpoint& endpoint) {
+    if (endpoint.ToString() != node_->endpoint().ToString()) node_->SetEndpoint(endpoint);
+  }
+
   [[nodiscard]] NodeState state() const { return node_->state(); }
 
  private:

@@ -147,7 +147,8 @@ void RedisServer::Start() {
            << options_.tls->server_key() << "\ntls-auth-clients "
            << (options_.client_certificate ? "yes" : "no") << "\n";
     }
-    if (!options_.sentinel) file << "save \"\"\nappendonly no\n";
+    // A replica waits 5 s for others otherwise.
+    if (!options_.sentinel) file << "save \"\"\nappendonly no\nrepl-diskless-sync-delay 0\n";
     if (options_.cluster)
       file << "cluster-enabled yes\ncluster-node-timeout 2000\ncluster-port " << bus_port_ << "\n";
     if (!options_.password.empty()) file << "requirepass " << options_.password << "\n";

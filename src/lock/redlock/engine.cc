@@ -156,12 +156,31 @@ void Engine::OnNoScript(const Question& question, int node) {
 
 void Engine::OnIdentity(int node, std::string_view run_id) {
   run_ids_[static_cast<std::size_t>(node)] = run_id;
-  duplicates_ = {};
+  const NodeSet before_it = std::exchange(duplicates_, {});
   for (std::size_t i = 1; i < run_ids_.size(); ++i) {
     const auto before = run_ids_.begin() + static_cast<std::ptrdiff_t>(i);
     if (!run_ids_[i].empty() && std::find(run_ids_.begin(), before, run_ids_[i]) != before)
       duplicates_.Add(static_cast<int>(i));
   }
+  if (duplicates_ != before_it) TellConfigurationLater();
+}
+
+void Engine::OnConnectionChanged(int node) {
+  if (closed_) return;
+  TellConfigurationLater();
+  const bool is_connected = nodes_[static_cast<std::size_t>(node)]->is_connected();
+  if (listener_ && is_connected && static_cast<std::size_t>(node) == listened_node_)
+    listener_->Follow();
+  if (!waiters_.empty()) (void)Listener();  // at another node, if that one is gone
+}
+
+void Engine::TellConfigurationLater() {
+  if (!options_.on_configuration_changed || !std::exchange(is_configuration_told_, false)) return;
+  AnswerLater([this] {
+    is_configuration_told_ = true;
+    options_.on_configuration_changed(
+        {.instances = Instances(), .quorum = static_cast<int>(nodes_.size()) / 2 + 1});
+  });
 }
 
 void Engine::CallWhenConnected(Duration wait, std::function<void()> call) {

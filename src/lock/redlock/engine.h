@@ -22,6 +22,7 @@ struct EngineOptions {
   /// Locks whose callers know everything, while a node that is not reached may have the key: it is told to delete it
   /// when it is back. Beyond so many the key is left to its expiry.
   std::size_t cleaning_max = 65'536;
+  std::function<void(const RedLockConfigurationChange&)> on_configuration_changed;  // may be empty
 };
 
 /// Drives the protocols of all locks over the nodes, on the loop's thread: one timer for all, and what is to be sent in
@@ -61,6 +62,7 @@ class Engine final : public VoteReceiver {
   void OnVote(const Question& question, int node, Vote vote) override;
   void OnNoScript(const Question& question, int node) override;
   void OnIdentity(int node, std::string_view run_id) override;
+  void OnConnectionChanged(int node) override;
   void OnReleased(std::string_view key) override { WakeOne(std::string(key)); }
 
  private:
@@ -79,6 +81,7 @@ class Engine final : public VoteReceiver {
   void ArmTimer();
   void RunTimers();
   void UpdateWaiting(LockEntry& lock);
+  void TellConfigurationLater();
   [[nodiscard]] ReleaseListener* Listener();
   void WakeOne(const std::string& key);
   [[nodiscard]] bool Keeps(const LockEntry& lock) const;
@@ -113,6 +116,7 @@ class Engine final : public VoteReceiver {
   redis::CommandList command_;
   std::vector<std::move_only_function<void()>> answers_;  // given after what is queued was written
   bool is_flush_scheduled_ = false;
+  bool is_configuration_told_ = true;
   std::function<void()> closed_;
 };
 

@@ -141,7 +141,8 @@ TEST_F(EngineTest, ALockThatFailedAtASilentNodeIsKeptOnlyWithinTheLimit) {
   std::vector<RedLockStatus> told;
   for (int i = 0; i < 3; ++i) {
     const std::string name = std::to_string(i);
-    auto entry = std::make_shared<LockEntry>(name, name, PlanFor(3, seconds(60)), engine_->random());
+    auto entry =
+        std::make_shared<LockEntry>(name, name, PlanFor(3, seconds(60)), engine_->random());
     entry->done = [&](Result<RedLock> lock) { told.push_back(lock->status()); };
     entries_[name] = entry;
     Do([&] { engine_->Begin(entry); });

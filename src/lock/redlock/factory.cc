@@ -39,32 +39,35 @@ Result<void> CheckOptions(std::string_view resource, const RedLockOptions& optio
   return {};
 }
 
-Result<redis::NodeOptions> NodeOf(const RedLockEndPoint& end_point,
-                                  const RedLockFactoryOptions& options) {
-  if (end_point.end_points.size() != 1)
-    return Fail(
-        end_point.end_points.empty() ? ErrorCode::kInvalidArgument : ErrorCode::kUnsupported,
-        end_point.end_points.empty() ? "an end point has no address"
-                                     : "a group of servers as one vote is not supported yet; "
-                                       "give the master's address");
+Result<redis::ConnectionSettings> VoteOf(const RedLockEndPoint& end_point,
+                                         const RedLockFactoryOptions& options) {
   const std::string& format = end_point.redis_key_format;
   if (format.find(kPlaceholder) == std::string::npos)
     return Fail(ErrorCode::kInvalidArgument,
                 "the key format \"" + format + "\" has no {0}, so that all locks would be one");
-  auto node = redlock::ParseServerAddress(end_point.end_points.front());
-  if (!node) return node;
-  if (end_point.redis_database >= 0) node->greeting.database = end_point.redis_database;
-  if (node->greeting.client_name.empty()) node->greeting.client_name = options.client_name;
-  node->call_timeout = std::max<Duration>(node->call_timeout, options.node_timeout);
-  node->seed = UnpredictableSeed();
-  if (!node->tls) return node;
+  auto vote = redlock::ParseVote(end_point.end_points);
+  if (!vote) return vote;
+  redis::NodeOptions& node = vote->node;
+  if (end_point.redis_database >= 0) node.greeting.database = end_point.redis_database;
+  if (node.greeting.client_name.empty()) node.greeting.client_name = options.client_name;
+  node.call_timeout = std::max<Duration>(node.call_timeout, options.node_timeout);
+  node.seed = UnpredictableSeed();
+  if (!node.tls) return vote;
   const auto prefer = [](std::string& file, const std::string& given) {
     if (!given.empty()) file = given;
   };
-  prefer(node->tls->ca_file, end_point.tls_ca_file);
-  prefer(node->tls->certificate_file, end_point.tls_certificate_file);
-  prefer(node->tls->key_file, end_point.tls_key_file);
-  return node;
+  prefer(node.tls->ca_file, end_point.tls_ca_file);
+  prefer(node.tls->certificate_file, end_point.tls_certificate_file);
+  prefer(node.tls->key_file, end_point.tls_key_file);
+  return vote;
+}
+
+/// "host:port", "host:port,other:port", "main@sentinel:port,…"
+std::string NameOf(const redis::ConnectionSettings& vote) {
+  std::string name;
+  for (const Endpoint& endpoint : vote.endpoints)
+    name.append(name.empty() ? "" : ",").append(endpoint.ToString());
+  return vote.service_name.empty() ? name : vote.service_name + "@" + name;
 }
 
 }  // namespace
@@ -183,21 +186,23 @@ Result<std::unique_ptr<RedLockFactory>> RedLockFactory::Create(
   if (end_points.size() > redlock::kNodesMax) return wrong("more than 31 end points");
   if (options.retry.count < 1) return wrong("the retry count must be at least 1");
   if (options.retry.delay < kShortest) return wrong("the retry delay must be at least 10 ms");
-  std::vector<redis::NodeOptions> nodes;
-  EngineOptions engine{.id_style = options.id_style, .publish_releases = options.publish_releases};
+  std::vector<redis::ConnectionSettings> votes;
+  EngineOptions engine{.id_style = options.id_style,
+                       .publish_releases = options.publish_releases,
+                       .on_configuration_changed = options.on_configuration_changed};
   for (const RedLockEndPoint& end_point : end_points) {
-    auto node = NodeOf(end_point, options);
-    if (!node) return std::unexpected(node.error());
+    auto vote = VoteOf(end_point, options);
+    if (!vote) return std::unexpected(vote.error());
     if (end_point.redis_key_format != end_points.front().redis_key_format)
       return wrong("every end point must have the same key format");
-    engine.end_points.push_back(node->endpoint.ToString());
-    nodes.push_back(*std::move(node));
+    engine.end_points.push_back(NameOf(*vote));
+    votes.push_back(*std::move(vote));
   }
-  auto thread = LoopThread::Make(std::move(engine), nodes);
+  auto thread = LoopThread::Make(std::move(engine), votes);
   if (!thread) return std::unexpected(thread.error());
   const milliseconds connect_wait = options.connect_wait;
   auto impl = std::make_unique<Impl>(std::move(options), end_points.front().redis_key_format,
-                                     static_cast<int>(nodes.size()), *std::move(thread));
+                                     static_cast<int>(votes.size()), *std::move(thread));
   impl->WaitUntilConnected(connect_wait);
   return std::unique_ptr<RedLockFactory>(new RedLockFactory(std::move(impl)));
 }

@@ -33,6 +33,12 @@ std::string RedLockInstanceSummary::ToString() const {
          ", Error: " + std::to_string(error);
 }
 
+int RedLockConfigurationChange::ConnectedCount() const {
+  return static_cast<int>(std::ranges::count_if(instances, [](const RedLockInstance& instance) {
+    return instance.is_connected && !instance.is_duplicate;
+  }));
+}
+
 namespace redlock {
 
 std::stop_token LockEntry::lost_token() {

@@ -61,7 +61,7 @@ class LockEntry final : public WheelEntry {
   std::optional<std::stop_callback<std::function<void()>>> on_cancel;
   int unanswered = 0;     // questions; while there are any, or work left, the engine keeps the lock
   std::size_t index = 0;  // among the engine's locks
-  bool is_waiting = false;  // among the engine's waiters
+  bool is_waiting = false;   // among the engine's waiters
   bool is_cleaning = false;  // counted as such by the engine
 
  private:

@@ -5,12 +5,12 @@
 
 #include "base/check.h"
 #include "lock/redlock/redis_node.h"
-#include "lock/redlock/release_subscriber.h"
+#include "lock/redlock/release_hints.h"
 
 namespace itemgate::redlock {
 
-Result<std::shared_ptr<LoopThread>> LoopThread::Make(EngineOptions options,
-                                                     const std::vector<redis::NodeOptions>& nodes) {
+Result<std::shared_ptr<LoopThread>> LoopThread::Make(
+    EngineOptions options, const std::vector<redis::ConnectionSettings>& nodes) {
   std::shared_ptr<LoopThread> made(new LoopThread(std::move(options)));
   if (auto begun = made->Begin(nodes); !begun) return std::unexpected(begun.error());
   return made;
@@ -19,21 +19,25 @@ Result<std::shared_ptr<LoopThread>> LoopThread::Make(EngineOptions options,
 LoopThread::LoopThread(EngineOptions options)
     : loop_(clock_), engine_(loop_, clock_, std::move(options)) {}
 
-Result<void> LoopThread::Begin(const std::vector<redis::NodeOptions>& nodes) {
+Result<void> LoopThread::Begin(const std::vector<redis::ConnectionSettings>& nodes) {
   const redis::NodeContext context{.loop = loop_, .clock = clock_, .resolver = resolver_};
   std::vector<std::unique_ptr<LockNode>> made;
   std::vector<RedisNode*> to_start;
-  for (const redis::NodeOptions& options : nodes) {
-    auto node = RedisNode::Make(context, engine_, static_cast<int>(made.size()), options);
+  for (const redis::ConnectionSettings& settings : nodes) {
+    auto node = RedisNode::Make(context, engine_, static_cast<int>(made.size()), settings);
     if (!node) return std::unexpected(node.error());
     to_start.push_back(node->get());
     made.push_back(*std::move(node));
   }
-  engine_.SetNodes(std::move(made), [this, nodes](int node) -> std::unique_ptr<ReleaseListener> {
-    const redis::NodeOptions& options = nodes[static_cast<std::size_t>(node)];
-    if (options.tls) return nullptr;
-    return std::make_unique<ReleaseSubscriber>(loop_, engine_, options);
-  });
+  const auto listen = [this, context, nodes,
+                       to_start](int number) -> std::unique_ptr<ReleaseListener> {
+    const auto index = static_cast<std::size_t>(number);
+    auto made_listener = ReleaseHints::Make(
+        context, nodes[index].node, [node = to_start[index]] { return node->endpoint(); }, engine_);
+    if (!made_listener) return nullptr;  // then those who wait look by themselves
+    return *std::move(made_listener);
+  };
+  engine_.SetNodes(std::move(made), listen);
   loop_.Post([to_start] {
     for (RedisNode* node : to_start) node->Start();
   });

@@ -8,7 +8,7 @@
 #include "base/mutex.h"
 #include "lock/redlock/engine.h"
 #include "net/thread_executor.h"
-#include "redis/node_options.h"
+#include "redis/connection_text.h"
 
 namespace itemgate::redlock {
 
@@ -16,7 +16,7 @@ namespace itemgate::redlock {
 class LoopThread {
  public:
   [[nodiscard]] static Result<std::shared_ptr<LoopThread>> Make(
-      EngineOptions options, const std::vector<redis::NodeOptions>& nodes);
+      EngineOptions options, const std::vector<redis::ConnectionSettings>& nodes);
   /// REQUIRES: Close was called.
   ~LoopThread();
 
@@ -31,7 +31,7 @@ class LoopThread {
 
  private:
   explicit LoopThread(EngineOptions options);
-  [[nodiscard]] Result<void> Begin(const std::vector<redis::NodeOptions>& nodes);
+  [[nodiscard]] Result<void> Begin(const std::vector<redis::ConnectionSettings>& nodes);
   void Stop() EXCLUDES(mu_);
 
   SystemClock clock_;

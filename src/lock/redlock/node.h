@@ -28,6 +28,8 @@ class VoteReceiver {
   virtual void OnNoScript(const Question& question, int node) = 0;
   /// The node says which server it is.
   virtual void OnIdentity(int node, std::string_view run_id) = 0;
+  /// The node is connected, or is not any more, or is another server of its group.
+  virtual void OnConnectionChanged(int node) = 0;
   /// Somebody released that key; or it is watched from now on, and may have been released just before.
   virtual void OnReleased(std::string_view key) = 0;
 };
@@ -38,6 +40,8 @@ class ReleaseListener {
   virtual ~ReleaseListener() = default;
   virtual void Watch(const std::string& key) = 0;
   virtual void Unwatch(const std::string& key) = 0;
+  /// Its node may have moved to another server.
+  virtual void Follow() = 0;
 };
 
 /// One vote: the connection to one server. All on the loop's thread.

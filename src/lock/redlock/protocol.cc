@@ -117,6 +117,8 @@ bool LockProtocol::is_waiting() const {
 }
 
 Step LockProtocol::OnWake(Instant now) {
+  // It may come before the other nodes have heard of the release: then one more look follows soon.
+  attempts_left_ = std::max(attempts_left_, 2);
   if (state_ == State::kPausing && !IsOverdue(now)) return Ask(now);
   woken_ = true;
   return {};

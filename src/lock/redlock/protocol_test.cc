@@ -226,6 +226,20 @@ TEST(LockProtocol, AHintEndsThePause) {
   EXPECT_EQ(lock.Wake().set, NodeSet::First(1));
 }
 
+// The node that told of the release may have been the first of all to delete the key.
+TEST(LockProtocol, AHintThatComesTooEarlyIsFollowedByAnotherLook) {
+  Plan plan = PlanOf(1);
+  plan.wait = plan.retry = seconds(100);
+  ProtocolUnderTest lock(plan);
+  (void)lock.Start();
+  (void)lock.Set(0, kTaken);
+  const Instant hinted = lock.now;
+  EXPECT_FALSE(lock.Wake().set.empty());
+  (void)lock.Set(0, kTaken);
+  EXPECT_FALSE(lock.RunToDue().set.empty());
+  EXPECT_LE(lock.now - hinted, plan.attempt_delay);
+}
+
 // The answer "taken" may be older than the hint.
 TEST(LockProtocol, AHintWhileItAsksIsNotLost) {
   ProtocolUnderTest lock(WaitingPlan(1, seconds(10)));
@@ -258,6 +272,42 @@ TEST(LockProtocol, CancelledWhilePausingIsOver) {
   EXPECT_TRUE(lock.Cancel().cancelled);
   EXPECT_TRUE(lock.protocol.is_finished());
   EXPECT_FALSE(lock.protocol.due());
+}
+
+/// Whom a lock's key may be left with.
+NodeSet Left(NodeSet left, const Step& step) { return (left | step.set) - step.unlock; }
+
+// Nodes that were asked and have not answered execute the deletion after the setting.
+TEST(LockProtocol, CancelledAfterAnyEventLeavesNothing) {
+  constexpr std::array<Vote, 4> kVotes = {kGranted, kTaken, kRefused, kUnknown};
+  Plan plan = WaitingPlan(3, seconds(60));
+  plan.attempts = 2;
+  for (unsigned votes = 0; votes < 4 * 4 * 4; ++votes) {
+    for (int events = 0; events < 12; ++events) {  // two attempts and a part of the third
+      ProtocolUnderTest lock(plan);
+      NodeSet left = Left({}, lock.Start());
+      for (int event = 0; event < events && !lock.protocol.is_held(); ++event) {
+        const int node = event % 4;
+        if (node == 3) {
+          left = Left(left, lock.RunToDue());
+          continue;
+        }
+        const Vote vote = kVotes[(votes >> (2 * static_cast<unsigned>(node))) % 4];
+        left = Left(left, lock.Set(node, vote));
+      }
+      if (lock.protocol.is_held()) continue;
+      const Step step = lock.Cancel();
+      EXPECT_TRUE(step.cancelled && step.answered);
+      left = left - step.unlock;
+      step.unlock.ForEach([&](int node) { (void)lock.Unlock(node, kMissing); });
+      EXPECT_TRUE(lock.protocol.is_finished()) << votes << " after " << events;
+      // Only who refused, or has another's key, may have been left out.
+      left.ForEach([&](int node) {
+        const Vote vote = kVotes[(votes >> (2 * static_cast<unsigned>(node))) % 4];
+        EXPECT_TRUE(vote == kTaken || vote == kRefused) << votes << " after " << events;
+      });
+    }
+  }
 }
 
 TEST(LockProtocol, CancelAfterTheAnswerDoesNothing) {

@@ -32,24 +32,19 @@ std::string_view RunIdOf(std::string_view info) {
 
 Result<std::unique_ptr<RedisNode>> RedisNode::Make(const redis::NodeContext& context,
                                                    VoteReceiver& receiver, int number,
-                                                   redis::NodeOptions options) {
+                                                   const redis::ConnectionSettings& settings) {
   std::unique_ptr<RedisNode> made(new RedisNode(receiver, number));
-  auto node = redis::Node::Make(context, std::move(options), made.get());
-  if (!node) return std::unexpected(node.error());
-  made->node_ = *std::move(node);
+  auto primary = redis::Primary::Open(context, settings, made.get());
+  if (!primary) return std::unexpected(primary.error());
+  made->primary_ = *std::move(primary);
   return made;
-}
-
-bool RedisNode::is_connected() const {
-  const redis::NodeState state = node_->state();
-  return state == redis::NodeState::kReady || state == redis::NodeState::kUnresponsive;
 }
 
 bool RedisNode::Send(const Question& question, const redis::CommandList& command) {
   if (!is_connected()) return false;
   using WhenUnresponsive = redis::CallOptions::WhenUnresponsive;
   const bool is_unlock = question.kind == Question::Kind::kUnlock;
-  node_->Send(
+  primary_->node().Send(
       command,
       {.when_unresponsive = is_unlock ? WhenUnresponsive::kSendAnyway : WhenUnresponsive::kFail},
       [this, question](const redis::Answer& answer) { Answered(question, answer); });
@@ -67,14 +62,17 @@ void RedisNode::Answered(const Question& question, const redis::Answer& answer) 
 }
 
 void RedisNode::NodeChanged(redis::NodeState state, const redis::Failure* /*why*/) {
+  const bool is_up = state == redis::NodeState::kReady || state == redis::NodeState::kUnresponsive;
+  if (std::exchange(was_connected_, is_up) != is_up) receiver_.OnConnectionChanged(number_);
   if (state != redis::NodeState::kReady) return;
+  redis::Node& node = primary_->node();
   redis::CommandList commands;
   for (const Script& script :
        {kUnlockScript, kUnlockAndPublishScript, kExtendScript, kExtendOrSetScript})
     commands.Add("SCRIPT", "LOAD", script.text);
-  node_->Send(commands, {},
-              [](const redis::Answer&) {});  // where the ACL forbids it, EVAL comes to the rescue
-  node_->Send(redis::CommandList("INFO", "server"), {}, [this](const redis::Answer& answer) {
+  node.Send(commands, {},
+            [](const redis::Answer&) {});  // where the ACL forbids it, EVAL comes to the rescue
+  node.Send(redis::CommandList("INFO", "server"), {}, [this](const redis::Answer& answer) {
     if (answer.ok() && !answer.replies[0].is_error())
       receiver_.OnIdentity(number_, RunIdOf(answer.replies[0].text()));
   });

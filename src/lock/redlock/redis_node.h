@@ -3,24 +3,26 @@
 #include <memory>
 
 #include "lock/redlock/node.h"
-#include "redis/node.h"
+#include "redis/primary.h"
 
 namespace itemgate::redlock {
 
-/// A Redis server as a vote, over the one connection of a redis::Node. Whatever cannot be sent now is refused at once;
+/// A Redis server, or the primary of a group, as a vote, over one connection. Whatever cannot be sent now is refused at once;
 /// deletions are sent even to a server that has not answered for a while, for they must follow what was sent before.
 class RedisNode final : public LockNode, private redis::NodeListener {
  public:
   /// `receiver` and what the context names must outlive it. Fails with kInvalidArgument if the TLS files are no good.
-  [[nodiscard]] static Result<std::unique_ptr<RedisNode>> Make(const redis::NodeContext& context,
-                                                               VoteReceiver& receiver, int number,
-                                                               redis::NodeOptions options);
+  [[nodiscard]] static Result<std::unique_ptr<RedisNode>> Make(
+      const redis::NodeContext& context, VoteReceiver& receiver, int number,
+      const redis::ConnectionSettings& settings);
 
-  void Start() { node_->Start(); }
+  void Start() { primary_->Start(); }
   [[nodiscard]] bool Send(const Question& question, const redis::CommandList& command) override;
-  void Flush() override { node_->Flush(); }
-  void Close() override { node_->Stop(); }
-  [[nodiscard]] bool is_connected() const override;
+  void Flush() override { primary_->node().Flush(); }
+  void Close() override { primary_->Stop(); }
+  [[nodiscard]] bool is_connected() const override { return primary_->is_connected(); }
+  /// Where it is now, or was last.
+  [[nodiscard]] const Endpoint& endpoint() const { return primary_->node().endpoint(); }
 
  private:
   RedisNode(VoteReceiver& receiver, int number) : receiver_(receiver), number_(number) {}
@@ -31,7 +33,8 @@ class RedisNode final : public LockNode, private redis::NodeListener {
 
   VoteReceiver& receiver_;
   const int number_;
-  std::unique_ptr<redis::Node> node_;
+  bool was_connected_ = false;
+  std::unique_ptr<redis::Primary> primary_;
 };
 
 }  // namespace itemgate::redlock

@@ -1,5 +1,10 @@
 // What servers, networks and careless people do to locks.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -67,6 +72,78 @@ TEST_F(RedLockFault, AMajorityThatRestartsEmptyIsALoss) {
     fleet_[i].Restart();
   }
   EXPECT_TRUE(Eventually([&] { return lock->lost_token().stop_requested(); }));
+}
+
+void Evict(const RedisServer& server) {
+  server.Run({"CONFIG", "SET", "maxmemory-policy", "volatile-lru"});
+  server.Run({"CONFIG", "SET", "maxmemory", "1"});  // keys that expire are evicted at once
+  EXPECT_TRUE(Eventually([&] { return server.Run({"DBSIZE"}) == "0"; }));
+  server.Run({"CONFIG", "SET", "maxmemory", "0"});
+}
+
+TEST_F(RedLockFault, AKeyThatOneServerEvictsIsSetAgain) {
+  const auto factory = ConnectTo(fleet_);
+  auto lock = factory->CreateLock("evicted", milliseconds(900));
+  ASSERT_TRUE(Eventually([&] { return CountKeys(fleet_, "redlock:evicted") == 3; }));
+  Evict(fleet_[1]);
+  EXPECT_TRUE(Eventually([&] { return CountKeys(fleet_, "redlock:evicted") == 3; }));
+  EXPECT_TRUE(lock->IsAcquired());
+}
+
+TEST_F(RedLockFault, AKeyThatAMajorityEvictsIsALoss) {
+  const auto factory = ConnectTo(fleet_);
+  auto lock = factory->CreateLock("evicted", milliseconds(900));
+  ASSERT_TRUE(Eventually([&] { return CountKeys(fleet_, "redlock:evicted") == 3; }));
+  // A renewal between the two sets the first one's again.
+  EXPECT_TRUE(Eventually([&] {
+    Evict(fleet_[0]);
+    Evict(fleet_[1]);
+    return CountKeys(fleet_, "redlock:evicted") == 1;
+  }));
+  EXPECT_TRUE(Eventually([&] { return lock->lost_token().stop_requested(); }));
+  EXPECT_EQ(lock->loss_reason(), RedLockLossReason::kMissing);
+}
+
+/// In a process of its own, a holder that tells by a pipe, in one letter each, that it has the lock, that it sees it is
+/// over, and that it was told of the loss; then it waits to be ended.
+[[noreturn]] void HoldAndTell(const RedisFleet& fleet, int pipe) {
+  const auto factory = ConnectTo(fleet);
+  auto lock = factory->CreateLock("holder", milliseconds(900));
+  const auto tell = [pipe](char letter) {
+    if (write(pipe, &letter, 1) != 1) _exit(1);
+  };
+  tell(lock->IsAcquired() ? 'a' : '?');
+  while (lock->IsAcquired()) std::this_thread::yield();
+  tell('o');
+  while (!lock->lost_token().stop_requested()) std::this_thread::yield();
+  tell(lock->extend_count() > 0 && lock->status() != RedLockStatus::kAcquired ? 'l' : '?');
+  while (true) pause();
+}
+
+// A renewal that was due while it stood still would set the key again that somebody else has had and released.
+TEST_F(RedLockFault, AHolderThatStoodStillPastItsExpiryKnowsItAndTakesNothingBack) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  const pid_t holder = fork();
+  if (holder == 0) HoldAndTell(fleet_, ends[1]);
+  const auto hear = [&] {
+    char letter = 0;
+    return read(ends[0], &letter, 1) == 1 ? letter : '-';
+  };
+  EXPECT_EQ(hear(), 'a');
+  const auto factory = ConnectTo(fleet_);
+  EXPECT_FALSE(Eventually([&] { return factory->TryLock("holder")->IsAcquired(); }, seconds(1)));
+  kill(holder, SIGSTOP);
+  auto next = factory->CreateLock("holder", seconds(30), seconds(20), milliseconds(20));
+  EXPECT_TRUE(next->IsAcquired());
+  EXPECT_GE(next->Release().released, 2);
+  kill(holder, SIGCONT);
+  EXPECT_EQ(hear(), 'o');
+  EXPECT_EQ(hear(), 'l');
+  EXPECT_EQ(CountKeys(fleet_, "redlock:holder"), 0);
+  kill(holder, SIGKILL);
+  waitpid(holder, nullptr, 0);
+  for (const int end : ends) close(end);
 }
 
 TEST_F(RedLockFault, ForgottenScriptsAreNoErrors) {

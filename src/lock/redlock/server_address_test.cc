@@ -1,5 +1,8 @@
 #include "lock/redlock/server_address.h"
 
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace itemgate::redlock {
@@ -59,6 +62,20 @@ TEST(ServerAddress, WhatIsNotHonouredIsRefused) {
   EXPECT_EQ(ParseServerAddress("redis+cluster://host:1").error().code, ErrorCode::kUnsupported);
   EXPECT_EQ(ParseServerAddress("host:1,defaultDatabase=x").error().code,
             ErrorCode::kInvalidArgument);
+}
+
+TEST(ServerAddress, AVoteMayBeAGroup) {
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(ParseVote(Texts{"a:1"})->endpoints.size(), 1U);
+  EXPECT_EQ(ParseVote(Texts{"a:1,b:2,password=x"})->endpoints.size(), 2U);
+  EXPECT_EQ(ParseVote(Texts{"a:1,password=x", "b:2,password=x"})->endpoints.size(), 2U);
+  EXPECT_EQ(ParseVote(Texts{"s:1,serviceName=main"})->topology, redis::Topology::kSentinel);
+  EXPECT_EQ(ParseVote(Texts{}).error().code, ErrorCode::kInvalidArgument);
+  for (const Texts& unlike : {Texts{"a:1,password=x", "b:2"}, Texts{"a:1", "b:2,ssl=true"},
+                              Texts{"a:1", "s:2,serviceName=main"}})
+    EXPECT_EQ(ParseVote(unlike).error().code, ErrorCode::kInvalidArgument);
+  for (const Texts& unfit : {Texts{"redis+cluster://a:1"}, Texts{"a:1", "b:2,channelPrefix=p"}})
+    EXPECT_EQ(ParseVote(unfit).error().code, ErrorCode::kUnsupported);
 }
 
 }  // namespace
