@@ -44,8 +44,8 @@ struct RedLockInstanceSummary {
   friend bool operator==(const RedLockInstanceSummary&, const RedLockInstanceSummary&) = default;
 };
 
-/// One vote: one Redis server, or a replicated group of which the master votes. A group survives the loss of its master,
-/// but a promoted replica may not have heard of a lock yet: then that vote is given twice.
+/// One vote: one Redis server, or a replicated group of which the master votes. A group outlives its master, but a
+/// promoted replica may not have heard of a lock yet: then that vote is given twice.
 struct RedLockEndPoint {
   /// A connection text: `host:port`, a StackExchange.Redis string (`host:6379,password=…,ssl=true`), or a URI
   /// (`redis://`, `rediss://`). Several hosts, or Sentinels (`serviceName=…`, `redis+sentinel://`), are a group.
@@ -179,8 +179,7 @@ struct RedLockConfigurationChange {
   std::vector<RedLockInstance> instances;  // in the order of the end points
   int quorum = 0;
 
-  /// Those that can vote.
-  [[nodiscard]] int ConnectedCount() const;
+  [[nodiscard]] int ConnectedCount() const;  // those that can vote
   [[nodiscard]] bool HasQuorum() const { return ConnectedCount() >= quorum; }
 };
 
@@ -194,8 +193,7 @@ struct RedLockFactoryOptions {
       true;  // wakes who waits in other processes; the ACL must allow PUBLISH, or it is left out
   std::string client_name = "itemgate-redlock";
   std::chrono::milliseconds connect_wait = std::chrono::milliseconds(100);
-  /// Called on the factory's thread, and must not block, when servers have come or gone; what changes together is told
-  /// once.
+  /// Called on the factory's thread when servers have come or gone; must not block.
   std::function<void(const RedLockConfigurationChange&)> on_configuration_changed;
 };
 

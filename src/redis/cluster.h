@@ -54,8 +54,8 @@ class Cluster {
 
   void Begin(std::string_view key, std::unique_ptr<Call> call, Callback callback);
   void Dispatch(std::unique_ptr<Call> call, Peer& peer, Asking asking);
-  /// Sends the call to where the server says it belongs, or where its slot is now if its node was stopped for having none;
-  /// false, and the call stays, if there is no such place.
+  /// Sends the call to where the server says it belongs, or where its slot is now if its node was stopped for having
+  /// none; false, and the call stays, if there is no such place.
   [[nodiscard]] bool Redirect(std::unique_ptr<Call>& call, const Answer& answer);
   void SendAgain(std::unique_ptr<Call> call, Peer& peer, Asking asking);
   [[nodiscard]] Peer& PeerFor(std::uint16_t slot);

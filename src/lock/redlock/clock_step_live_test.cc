@@ -1,10 +1,11 @@
 // Somebody sets this machine's time while locks are held and waited for. Of this program, the wall clock is what a
 // test says: it replaces the C library's clock_gettime.
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdint>
+#include <ctime>
 
 #include "testing/redlock_fixture.h"
 

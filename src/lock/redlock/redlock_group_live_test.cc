@@ -118,7 +118,8 @@ TEST(RedLockGroup, APrimaryThatIsDemotedIsLeft) {
   }));
 }
 
-// What a replica had not heard of when it was promoted is granted twice; but nobody who looks is told that he still has it.
+// What a replica had not heard of when it was promoted is granted twice; but nobody who looks is told that it is
+// still his.
 TEST(RedLockGroup, AVoteThatWasLostInASwitchIsNeverHeldInSilence) {
   RedisServer primary;
   const RedisServer replica({.lines = {ReplicaOf(primary)}});
