@@ -7,8 +7,9 @@
 
 namespace itemgate::redlock {
 
-/// A Redis server, or the primary of a group, as a vote, over one connection. Whatever cannot be sent now is refused at once;
-/// deletions are sent even to a server that has not answered for a while, for they must follow what was sent before.
+/// A Redis server, or the primary of a group, as a vote, over one connection. Whatever cannot be sent now is refused at
+/// once; deletions are sent even to a server that has not answered for a while, for they must follow what was sent
+/// before.
 class RedisNode final : public LockNode, private redis::NodeListener {
  public:
   /// `receiver` and what the context names must outlive it. Fails with kInvalidArgument if the TLS files are no good.
