@@ -193,7 +193,7 @@ class LockTest(unittest.TestCase):
     def test_wrong_usage(self):
         self.assertEqual(run("lock", "job").status, USAGE)
         self.assertEqual(run("lock", "job", "--expiry", "soon", "--", "true").status, USAGE)
-        self.assertEqual(run("lock", "job", "--redis", "host:1,serviceName=x", "--", "true").status, 4)
+        self.assertEqual(run("lock", "job", "--redis", "redis+cluster://host:1", "--", "true").status, 4)
 
 
 if __name__ == "__main__":
