@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`itemgate lock`: a command under a distributed lock, as a user's scripts run it."""
 
+import os
 import re
 import signal
 import socket
@@ -11,6 +12,7 @@ import unittest
 from pathlib import Path
 
 from blackbox import BUSY, OK, SERVER, USAGE, run, start
+from clock_shift import ClockShift
 from redis_servers import Redis, free_port
 
 LOCK_LOST = 8
@@ -194,6 +196,54 @@ class LockTest(unittest.TestCase):
         self.assertEqual(run("lock", "job").status, USAGE)
         self.assertEqual(run("lock", "job", "--expiry", "soon", "--", "true").status, USAGE)
         self.assertEqual(run("lock", "job", "--redis", "redis+cluster://host:1", "--", "true").status, 4)
+
+
+class ClockTest(unittest.TestCase):
+    """Somebody sets the clocks of Redis servers, by which keys expire."""
+
+    def setUp(self):
+        self.servers, self.clocks = [], []
+        for _ in range(3):
+            folder = self.enterContext(tempfile.TemporaryDirectory(prefix="itemgate-clock-"))
+            self.clocks.append(ClockShift(folder))
+            self.servers.append(self.enterContext(Redis(environment=os.environ | self.clocks[-1].environment)))
+        self.redis = [word for server in self.servers for word in ("--redis", server.address)]
+
+    def hold(self, *options):
+        holder = start("lock", "job", *self.redis, *options, "--", "sh", "-c", "echo running; exec cat")
+        self.addCleanup(holder.communicate)
+        self.addCleanup(holder.kill)
+        self.assertEqual(holder.stdout.readline(), b"running\n")
+        return holder
+
+    def await_key(self, server):
+        deadline = time.monotonic() + 60
+        while not (value := server.command("GET", "redlock:job")):
+            self.assertLess(time.monotonic(), deadline, "it does not get the key again")
+        return value
+
+    def test_one_clock_ahead_costs_one_vote_until_the_next_renewal(self):
+        holder = self.hold("--expiry", "1s")
+        value = self.servers[1].command("GET", "redlock:job")
+        self.clocks[0].set(3600)
+        self.assertEqual(self.await_key(self.servers[0]), value)
+        self.assertEqual(run("lock", "job", *self.redis, "--no-wait", "--", "true").status, BUSY)
+        holder.communicate(timeout=60)
+        self.assertEqual(holder.returncode, OK)
+
+    def test_a_majority_of_clocks_ahead_is_a_loss(self):
+        holder = self.hold("--expiry", "2s")
+        for clock in self.clocks[:2]:
+            clock.set(3600)
+        holder.wait(timeout=60)
+        self.assertEqual(holder.returncode, LOCK_LOST)
+
+    def test_a_clock_behind_keeps_a_key_but_not_the_lock(self):
+        holder = self.hold("--expiry", "1s")
+        self.clocks[0].set(-3600)
+        holder.kill()
+        self.assertEqual(run("lock", "job", *self.redis, "--", "true").status, OK)
+        self.assertNotEqual(self.servers[0].command("GET", "redlock:job"), "")  # the dead one's
 
 
 if __name__ == "__main__":
