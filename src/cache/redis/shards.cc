@@ -7,7 +7,7 @@
 #include "base/random.h"
 #include "cache/redis/patience.h"
 #include "redis/cluster.h"
-#include "redis/sentinel.h"
+#include "redis/primary.h"
 
 namespace itemgate::seen {
 namespace {
@@ -41,22 +41,16 @@ class NodeShard final : public Shard, private redis::NodeListener {
 
   [[nodiscard]] Result<void> Open(const redis::NodeContext& context,
                                   const redis::ConnectionSettings& settings) {
-    if (settings.topology == redis::Topology::kSentinel) {
-      auto group = redis::SentinelPrimary::Make(context, settings, this);
-      if (!group) return std::unexpected(group.error());
-      group_ = *std::move(group);
-      return {};
-    }
-    auto node = redis::Node::Make(context, settings.node, this);
-    if (!node) return std::unexpected(node.error());
-    node_ = *std::move(node);
+    auto primary = redis::Primary::Open(context, settings, this);
+    if (!primary) return std::unexpected(primary.error());
+    primary_ = *std::move(primary);
     return {};
   }
 
-  void Start() override { group_ ? group_->Start() : node_->Start(); }
-  void Stop() override { group_ ? group_->Stop() : node_->Stop(); }
+  void Start() override { primary_->Start(); }
+  void Stop() override { primary_->Stop(); }
   [[nodiscard]] bool is_ready() const override {
-    return (group_ ? group_->node() : *node_).state() == redis::NodeState::kReady;
+    return primary_->node().state() == redis::NodeState::kReady;
   }
 
   void Look(std::span<const Name> names, std::shared_ptr<LookAnswers> answers) override {
@@ -99,7 +93,7 @@ class NodeShard final : public Shard, private redis::NodeListener {
   }
 
  private:
-  [[nodiscard]] redis::Node& node() { return group_ ? group_->node() : *node_; }
+  [[nodiscard]] redis::Node& node() { return primary_->node(); }
 
   void Heed(const redis::Answer& answer, Instant asked) {
     if (answer.ok())
@@ -131,8 +125,7 @@ class NodeShard final : public Shard, private redis::NodeListener {
   Patience patience_;
   redis::CommandList commands_;  // kept for their memory, as the next one
   std::vector<std::string_view> values_;
-  std::unique_ptr<redis::Node> node_;              // either this
-  std::unique_ptr<redis::SentinelPrimary> group_;  // or this
+  std::unique_ptr<redis::Primary> primary_;
 };
 
 /// A Redis Cluster: a command for each name, since each lies in a slot of its own.
