@@ -76,11 +76,11 @@ def draw(summary):
     return head + STYLE + '<rect width="100%" height="100%" fill="#fff"/>\n' + out + "</svg>\n"
 
 
-def draw_http(summary):
-    """What bench/compare_http measured: for each row with somebody to compare with two bars, and the ratio."""
+def draw_pairs(summary, title):
+    """For each row with somebody to compare with two bars, and the ratio."""
     rows = [row for row in summary if row["ratio"]]
     left, width = 238, 320
-    out = text(MARGIN, 38, "title", "Itemgate's HTTP service beside nginx and PostgreSQL")
+    out = text(MARGIN, 38, "title", title)
     out += text(MARGIN, 60, "quiet", "requests/s or items/s, medians; each pair to its own scale")
     y = TOP - 20
     for row in rows:

@@ -1,4 +1,4 @@
-"""The servers that bench/compare_http starts: Itemgate, nginx and PostgreSQL, each in a folder of its own, on the
+"""The servers that the comparisons start: Itemgate, nginx, PostgreSQL and Redis, each in a folder of its own, on the
 loopback, ended by their process ids."""
 import json
 import os
@@ -140,4 +140,15 @@ def start_postgres(folder):
     server.port = port
     ready = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
     server.wait_until(lambda: subprocess.run(ready).returncode == 0)
+    return server
+
+
+def start_redis(folder):
+    """Without persistence. With `address`."""
+    folder.mkdir(parents=True)
+    port = free_port()
+    server = Server("redis", ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly",
+                              "no", "--dir", folder], folder)
+    server.address = f"127.0.0.1:{port}"
+    server.wait_until(lambda: answers(port))
     return server
