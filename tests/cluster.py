@@ -95,13 +95,14 @@ class Cluster:
     """
 
     def __init__(self, *flags, folder=None, servers=3, redis=5, nginx=False, binary=blackbox.BINARY, durable=False,
-                 host="127.0.0.1", postgres_settings=(), server_environment=None, redis_arguments=(),
-                 redis_environment=None, say=lambda _: None):
+                 host="127.0.0.1", postgres_settings=(), server_environment=None, redis_arguments=(), redis_user=None,
+                 redis_environments=(), say=lambda _: None):
         self.flags, self.binary, self.say = flags, binary, say
         self.server_count, self.redis_count, self.with_nginx = servers, redis, nginx
         self._folder, self._durable, self._host = folder, durable, host
         self._postgres_settings, self._server_environment = postgres_settings, server_environment
-        self._redis_arguments, self._redis_environment = redis_arguments, redis_environment
+        self._redis_arguments, self._redis_user = redis_arguments, redis_user
+        self._redis_environments = redis_environments  # of the first so many
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
@@ -125,7 +126,8 @@ class Cluster:
         for number in range(1, self.redis_count + 1):
             self.say(f"Redis {number}")
             self.redis.append(self._stack.enter_context(Redis(
-                *self._redis_arguments, folder=self.folder / f"redis-{number}", environment=self._redis_environment)))
+                *self._redis_arguments, folder=self.folder / f"redis-{number}",
+                environment=dict(enumerate(self._redis_environments, 1)).get(number))))
         self.say("the tables")
         self.migrate()
         self.servers = []
@@ -150,8 +152,11 @@ class Cluster:
         folder.mkdir()
         options = {"listen": f"127.0.0.1:{free_port()}", "environment": self._server_environment,
                    "binary": self.binary, "preexec_fn": die_with_parent} | options
-        store = store or self.postgres.url
-        return self._stack.enter_context(Server(folder, "--store", store, *self.flags, *flags, **options))
+        shared = ["--store", store or self.postgres.url]
+        if self.redis:
+            user = f"{self._redis_user}@" if self._redis_user else ""
+            shared += ["--redis", ",".join(f"redis://{user}{redis.address}" for redis in self.redis)]
+        return self._stack.enter_context(Server(folder, *shared, *self.flags, *flags, **options))
 
     def processes(self):
         """(name, process, log) of all that run."""

@@ -1,5 +1,6 @@
 """Redis servers for the tests: on the loopback, on free ports, without persistence, ended by their process ids."""
 
+import os
 import signal
 import subprocess
 import tempfile
@@ -45,7 +46,7 @@ class Redis:
                    "--enable-debug-command", "yes", "--dir", str(self.folder), *self._arguments]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=self._environment, preexec_fn=die_with_parent)
+                                            env=os.environ | (self._environment or {}), preexec_fn=die_with_parent)
         end = time.monotonic() + SECONDS_TO_START
         while "Ready to accept connections" not in tail(self.log_path):
             if self.process.poll() is not None or time.monotonic() > end:
