@@ -51,13 +51,13 @@ class Clients:
     """Some threads, each of which sends a content to servers chosen at random until one says that it is saved. A
     context manager: at its end every content that was begun must get there, which is the recovery.
 
-    Half of what they send are new contents, the others are some that were sent before or are being sent. `allowed` are
+    A share of what they send are `new` contents, the others some that were sent before or are being sent. `allowed` are
     the kinds of answers, other than of what is saved, that may come meanwhile. `servers` may change while they run.
     """
 
-    def __init__(self, servers, ledger, name, allowed=(), threads=6, deadline=DEADLINE_SECONDS):
+    def __init__(self, servers, ledger, name, allowed=(), threads=6, deadline=DEADLINE_SECONDS, new=0.5):
         self.servers, self._ledger, self._name, self._allowed = servers, ledger, name, set(allowed)
-        self._deadline = deadline
+        self._deadline, self._new = deadline, new
         self._changed = threading.Condition()
         self._next = 0
         self.answers = collections.Counter()  # by kind
@@ -88,7 +88,7 @@ class Clients:
         connections = {}
         while not self._stopping:
             with self._changed:
-                new = self._next < 10 or choose.random() < 0.5
+                new = self._next < 10 or choose.random() < self._new
                 number = self._next if new else choose.randrange(max(0, self._next - 200), self._next)
                 self._next += new
             while not self._send(f"{self._name} {number}", choose, connections) and not self._giving_up:
