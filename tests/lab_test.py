@@ -73,8 +73,8 @@ class Lab(StoreTest):
     def test_its_death_is_that_of_all_it_started(self):
         self.up()
         os.kill(self.state["pid"], signal.SIGKILL)
-        wait_until(lambda: not processes_of(self.place), "all have ended")
-        self.assertEqual([number for number in self.state["pids"].values() if runs(number)], [])
+        wait_until(lambda: not processes_of(self.place) and not any(map(runs, self.state["pids"].values())),
+                   "all have ended")
 
     def test_a_failure_half_way_leaves_nothing_behind(self):
         failed = lab("up", "--dir", self.place, "--binary", BINARY, "--", "--no-such-flag")
