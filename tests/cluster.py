@@ -120,13 +120,12 @@ class Cluster:
     def _start(self):
         self.say("PostgreSQL")
         self.postgres = self._stack.enter_context(Postgres(
-            *self._postgres_settings, folder=self.folder / "postgres", durable=self._durable,
-            host=self._host))
+            *self._postgres_settings, folder=self.folder / "postgres", durable=self._durable, host=self._host))
         self.redis = []
         for number in range(1, self.redis_count + 1):
             self.say(f"Redis {number}")
             self.redis.append(self._stack.enter_context(Redis(
-                *self._redis_arguments, folder=self.folder / f"redis-{number}",
+                *self._redis_arguments, folder=self.folder / f"redis-{number}", host=self._host,
                 environment=dict(enumerate(self._redis_environments, 1)).get(number))))
         self.say("the tables")
         self.migrate()
@@ -145,7 +144,7 @@ class Cluster:
         if made.returncode != 0:
             raise RuntimeError(f"itemgate migrate failed:\n{made.stderr}")
 
-    def add_server(self, *flags, store=None, **options):
+    def add_server(self, *flags, store=None, redis_host="127.0.0.1", **options):
         """One more server, on a port that it keeps when it is started again. It ends with the cluster."""
         number = len(list(self.folder.glob("server-*"))) + 1
         folder = self.folder / f"server-{number}"
@@ -155,7 +154,7 @@ class Cluster:
         shared = ["--store", store or self.postgres.url]
         if self.redis:
             user = f"{self._redis_user}@" if self._redis_user else ""
-            shared += ["--redis", ",".join(f"redis://{user}{redis.address}" for redis in self.redis)]
+            shared += ["--redis", ",".join(f"redis://{user}{redis_host}:{redis.port}" for redis in self.redis)]
         return self._stack.enter_context(Server(folder, *shared, *self.flags, *flags, **options))
 
     def processes(self):

@@ -70,8 +70,8 @@ class Namespace:
 
 
 class Partitions(ClusterTest):
-    FLAGS = ("--postgres.timeout", "2s")
-    OPTIONS = {"redis": 0, "servers": 0, "host": "0.0.0.0"}
+    FLAGS = ("--postgres.timeout", "2s", "--lock", "redlock")
+    OPTIONS = {"servers": 0, "host": "0.0.0.0"}  # of the namespace
     BREAKS = ("refused", "unknown", "in-progress", "lost")
 
     @classmethod
@@ -80,7 +80,7 @@ class Partitions(ClusterTest):
         cls.spaces = [cls.enterClassContext(Namespace(number)) for number in range(3)]
         for space in cls.spaces:
             server = cls.cluster.add_server(
-                store=cls.postgres.url.replace("127.0.0.1", space.here), around=space.enter,
+                store=cls.postgres.url.replace("127.0.0.1", space.here), redis_host=space.here, around=space.enter,
                 listen=f"{space.there}:8080", management=f"{space.there}:8081")
             cls.servers.append(server)
 
@@ -117,6 +117,21 @@ class Partitions(ClusterTest):
 
     def test_requests_that_do_not_arrive(self):
         self.partition("drop_sent")
+
+    def test_a_server_without_redis_needs_none(self):
+        with self.clients() as clients:
+            clients.wait_for_saved(200)
+            for redis in self.redis:
+                self.spaces[0].drop_sent(redis.port)
+                self.spaces[0].drop_received(redis.port)
+            clients.wait_for_saved(1000)
+            self.spaces[0].heal()
+            wait_until(lambda: "itemgate_seen_cache_nodes_ready 5" in self.metrics(self.servers[0]), "they are back")
+            clients.wait_for_recovery()
+        self.audit(clients)
+
+    def metrics(self, server):
+        return server.manage("GET", "/metrics").body.decode()
 
 
 def main():

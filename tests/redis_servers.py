@@ -42,8 +42,9 @@ class Redis:
     def start(self):
         self.log_path = self.folder / "redis.log"
         self.log_path.write_bytes(b"")
-        command = ["redis-server", "--port", str(self.port), "--bind", self.host, "--save", "", "--appendonly", "no",
-                   "--enable-debug-command", "yes", "--dir", str(self.folder), *self._arguments]
+        command = ["redis-server", "--port", str(self.port), "--bind", self.host, "--protected-mode", "no",
+                   "--save", "", "--appendonly", "no", "--enable-debug-command", "yes", "--dir", str(self.folder),
+                   *self._arguments]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=os.environ | (self._environment or {}), preexec_fn=die_with_parent)
@@ -67,5 +68,5 @@ class Redis:
 
     def command(self, *words):
         """The reply as redis-cli prints it."""
-        return subprocess.run(["redis-cli", "-h", self.host, "-p", str(self.port), *words], check=True,
+        return subprocess.run(["redis-cli", "-p", str(self.port), *words], check=True,
                               capture_output=True, text=True, timeout=20).stdout.strip()
