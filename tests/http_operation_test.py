@@ -25,7 +25,10 @@ METRICS = """
     itemgate_http_sent_bytes_total itemgate_saves_total itemgate_saves_joined_total itemgate_near_cache_hits_total
     itemgate_commits_total itemgate_in_flight itemgate_in_flight_peak itemgate_store_items itemgate_store_disk_bytes
     itemgate_store_syncs_total itemgate_process_start_time_seconds itemgate_process_resident_memory_bytes
-    itemgate_process_open_fds itemgate_process_cpu_seconds_total itemgate_log_lines_dropped_total""".split()
+    itemgate_process_open_fds itemgate_process_cpu_seconds_total itemgate_log_lines_dropped_total
+    itemgate_seen_cache_looks_total itemgate_seen_cache_fills_total itemgate_seen_cache_fills_lost_total
+    itemgate_seen_cache_round_trip_seconds itemgate_seen_cache_nodes itemgate_seen_cache_nodes_ready
+    itemgate_locks_total itemgate_locks_lost_total""".split()
 
 
 def metric(server, name):
