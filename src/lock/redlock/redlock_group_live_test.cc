@@ -11,7 +11,6 @@ namespace itemgate {
 namespace {
 
 using testing::HasSubstr;
-using testing::StartsWith;
 
 std::string ReplicaOf(const RedisServer& primary) {
   return "replicaof 127.0.0.1 " + std::to_string(primary.port());
