@@ -178,7 +178,11 @@ bool RedisServer::Answers() const {
   return poll(&waiting, 1, 1000) == 1 && FinishConnectTcp(connecting->get()).has_value();
 }
 
-void RedisServer::Pause() { ITEMGATE_CHECK(kill(pid_, SIGSTOP) == 0); }
+void RedisServer::Pause() {
+  ITEMGATE_CHECK(kill(pid_, SIGSTOP) == 0);
+  siginfo_t info{};  // it may answer for a moment longer
+  ITEMGATE_CHECK(waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT) == 0);
+}
 void RedisServer::Resume() { ITEMGATE_CHECK(kill(pid_, SIGCONT) == 0); }
 
 void RedisServer::Kill() {
