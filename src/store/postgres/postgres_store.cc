@@ -116,6 +116,7 @@ class PostgresStoreImpl final : public PostgresStore {
   void Poll();
   void PollLater();
   void SawLastId(std::uint64_t id, bool by_others);
+  void Heard() { heard_.store(clock_.Now(), std::memory_order_relaxed); }
   /// Why the store serves nothing any more.
   enum class Ended : std::uint8_t { kNot, kGeneration, kVersion };
   void End(Ended why) { ended_.store(why, std::memory_order_relaxed); }
@@ -138,7 +139,7 @@ class PostgresStoreImpl final : public PostgresStore {
   std::atomic<std::uint64_t> last_id_ = 0;
   std::atomic<std::uint64_t> disk_bytes_ = 0;
   std::atomic<std::uint64_t> commits_ = 0;
-  std::atomic<Instant> heard_ = Instant{};  // when the last look at the tables was answered
+  std::atomic<Instant> heard_ = Instant{};  // when the database last answered
   std::atomic<Ended> ended_ = Ended::kNot;
   std::atomic<bool> closing_ = false;
 
@@ -182,7 +183,6 @@ Result<void> PostgresStoreImpl::Start() {
                               .generation = generation_,
                               .on_refused = [this] { End(Ended::kGeneration); },
                               .timeout = options_.timeout});
-  heard_.store(clock_.Now(), std::memory_order_relaxed);
   last_id_.store(look.last_id, std::memory_order_relaxed);
   disk_bytes_.store(look.disk_bytes, std::memory_order_relaxed);
   PollLater();
@@ -225,6 +225,7 @@ void PostgresStoreImpl::Tried(std::unique_ptr<Running> running, const Answer& an
       return running->done(Fail(ErrorCode::kUnknown, "the store was closed meanwhile"));
     return Try(std::move(running));
   }
+  Heard();
   if (running->batch.made_count() > 0) commits_.fetch_add(1, std::memory_order_relaxed);
   SawLastId(running->batch.last_id().value, /*by_others=*/false);
   running->done({});
@@ -250,7 +251,10 @@ Result<Rows> PostgresStoreImpl::Read(Statement statement) {
   const Instant deadline = clock_.Now() + options_.timeout;
   while (true) {
     Answer answer = client_->Call({statement}, deadline - clock_.Now());
-    if (answer) return std::move(answer->front());
+    if (answer) {
+      Heard();
+      return std::move(answer->front());
+    }
     Error& error = answer.error().error;
     if (answer.error().fate != Fate::kUnknown) return std::unexpected(std::move(error));
     if (clock_.Now() >= deadline) return Fail(ErrorCode::kUnavailable, std::move(error.message));
@@ -323,7 +327,7 @@ void PostgresStoreImpl::Poll() {
                 .deadline = clock_.Now() + options_.timeout,
                 .done = [this](const Answer& answer) {
                   if (answer) {
-                    heard_.store(clock_.Now(), std::memory_order_relaxed);
+                    Heard();
                     const Look look = LookOf(answer->front());
                     if (look.generation != generation_) End(Ended::kGeneration);
                     if (look.version > kPostgresSchemaVersion) End(Ended::kVersion);
