@@ -72,6 +72,9 @@ struct ServiceOptions {
   std::size_t near_cache_keys = 1 << 20;  // remembered keys, at most 60 bytes each; 0: no cache
   std::size_t commit_items_max = 8192;    // gathered into one store insertion
   std::size_t commits_max = 1;  // large ones at a time; more pay if the store is another process
+  /// How long a store insertion that follows another one waits for those who were answered by that, and come again:
+  /// pays where insertions take much longer, and take turns with those of other servers.
+  std::chrono::nanoseconds commit_gather_time{};
 
   // A backend that servers share: when to try what. No promise depends on these.
   std::chrono::nanoseconds claim_lease =

@@ -25,6 +25,7 @@ std::unexpected<Error> NotADatabase() {  // and what it is may have a password i
 }
 
 constexpr std::size_t kDatabaseCommitsMax = 3;
+constexpr Duration kDatabaseGatherTime = std::chrono::microseconds(150);
 
 Result<void> CheckRedis(const OpenOptions& options) {
   const bool has_redis = !options.redis.servers.empty();
@@ -63,9 +64,11 @@ class LocalItemgate final : public Itemgate {
     if (auto opened = OpenRedis(options); !opened) return opened;
     ServiceOptions service_options = options.service;
     // One is on its way while the database writes another; a connection stays free for reading.
-    if (claims_ != nullptr)
+    if (claims_ != nullptr) {
       service_options.commits_max = std::clamp<std::size_t>(
           options.database_options.connections_max - 1, 1, kDatabaseCommitsMax);
+      service_options.commit_gather_time = kDatabaseGatherTime;
+    }
     service_ = std::make_unique<ItemIntegrationService>(
         ServiceParts{.store = *store_,
                      .backend = options.backend,

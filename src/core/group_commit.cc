@@ -56,19 +56,22 @@ bool GroupCommit::IsTurnDue(std::size_t others) const {
 }
 
 void GroupCommit::Submit(CommitRequest& request) {
-  if (Enqueue(request).run_turn) PostTurn();
+  if (Enqueue(request).run_turn) PostTurn({});
 }
 
 void GroupCommit::Submit(Insertion& insertion, LoneRequest::Done done) {
   Submit(*std::make_unique<LoneRequest>(insertion, std::move(done)).release());
 }
 
-void GroupCommit::PostTurn() {
+void GroupCommit::PostTurn(Duration delay) {
   {
     const MutexLock lock(mutex_);
     ++posting_count_;
   }
-  committer_.Post([this] { RunTurn(); });
+  if (delay > Duration::zero())
+    committer_.PostAfter(delay, [this] { RunTurn(); });
+  else
+    committer_.Post([this] { RunTurn(); });
   const MutexLock lock(mutex_);
   --posting_count_;
   idle_.NotifyAll();
@@ -127,7 +130,7 @@ void GroupCommit::FinishTurn(CommitRequest* first, const Result<void>& result) {
       return;
     }
   }
-  PostTurn();
+  PostTurn(limits_.gather_time);
 }
 
 std::uint64_t GroupCommit::turn_count() const {

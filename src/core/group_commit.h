@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/mutex.h"
 #include "core/bell.h"
 #include "itemgate/store.h"
@@ -43,6 +44,8 @@ class GroupCommit {
     /// Groups on their way at once. Another one than the first starts only when kOverlapItems wait, for small groups
     /// are better gathered.
     std::size_t turns_max = 1;
+    /// How long a turn that follows another one waits for those who were answered by that, and come again.
+    Duration gather_time{};
   };
   static constexpr std::size_t kOverlapItems = 1500;
 
@@ -72,7 +75,7 @@ class GroupCommit {
 
   [[nodiscard]] Enqueued Enqueue(CommitRequest& request) EXCLUDES(mutex_);
   void RunTurn() EXCLUDES(mutex_);
-  void PostTurn() EXCLUDES(mutex_);
+  void PostTurn(Duration delay) EXCLUDES(mutex_);
   struct Group {
     CommitRequest* first = nullptr;
     std::vector<Insertion*> insertions;

@@ -57,6 +57,27 @@ TEST_F(GroupCommitTest, ACallerThatDoesNotBlockLeavesTheTurnToTheCommitter) {
   EXPECT_TRUE(request.result.value());
 }
 
+TEST_F(GroupCommitTest, ATurnThatFollowsAnotherOneGathersForAWhile) {
+  constexpr Duration kGatherTime = std::chrono::microseconds(150);
+  GroupCommit gathering(store_, committer_, {.items_max = 8, .gather_time = kGatherTime});
+  store_.Hold();
+  Request first({"first"}), second({"second"}), again({"again"});
+  gathering.Submit(first);
+  committer_.RunUntilIdle();
+  EXPECT_EQ(store_.waiting_count(), 1U);  // the first turn does not wait
+  gathering.Submit(second);
+  store_.Release();
+  committer_.RunUntilIdle();
+  gathering.Submit(again);
+  committer_.Advance(kGatherTime - Duration(1));
+  EXPECT_EQ(store_.waiting_count(), 0U);
+  committer_.Advance(Duration(1));
+  EXPECT_THAT(store_.batch_sizes(), ElementsAre(1, 2));
+  store_.Release();
+  EXPECT_TRUE(second.result.value());
+  EXPECT_TRUE(again.result.value());
+}
+
 TEST_F(GroupCommitTest, AnotherTurnStartsBesideTheFirstOnlyForMany) {
   GroupCommit two(store_, committer_, {.items_max = 8192, .turns_max = 2});
   store_.Hold();

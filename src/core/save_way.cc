@@ -88,7 +88,9 @@ SaveWay::SaveWay(const ServiceParts& parts, const ServiceOptions& options, Host&
                          : std::min(options.lock_wait_max, kInsertionLockWaitMax)),
       may_block_(parts.backend != nullptr && parts.claims == nullptr),
       group_commit_(parts.store, parts.committer,
-                    {.items_max = options.commit_items_max, .turns_max = options.commits_max}),
+                    {.items_max = options.commit_items_max,
+                     .turns_max = options.commits_max,
+                     .gather_time = options.commit_gather_time}),
       backend_saves_(BackendSavesOf(parts, options, group_commit_)) {
   if (parts.seen_cache != nullptr)
     seen_.emplace(
