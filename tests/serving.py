@@ -129,8 +129,11 @@ class Server:
         self._threads.connection = None
         try:
             answer = connection.request(method, target, body, headers)
-        except BaseException:
+        except BaseException as error:
+            was_closed = connection.reader.closed  # by another thread, which has ended the server
             connection.close()
+            if was_closed and isinstance(error, ValueError):
+                raise ConnectionError("the server was ended meanwhile") from error
             raise
         if answer.closes:
             connection.close()
