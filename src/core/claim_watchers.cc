@@ -7,18 +7,20 @@
 
 namespace itemgate {
 
-ClaimWatchers::Watch::Watch(ClaimWatchers& watchers, const ContentKey& key)
-    : watchers_(watchers), number_(ClaimNumber(key)), waiter_(std::make_shared<Waiter>()) {
-  const MutexLock lock(watchers_.mutex_);
-  watchers_.waiters_.emplace(number_, waiter_);
+ClaimWatchers::Watch::Watch(std::shared_ptr<ClaimWatchers> watchers, const ContentKey& key)
+    : watchers_(std::move(watchers)),
+      number_(ClaimNumber(key)),
+      waiter_(std::make_shared<Waiter>()) {
+  const MutexLock lock(watchers_->mutex_);
+  watchers_->waiters_.emplace(number_, waiter_);
 }
 
 ClaimWatchers::Watch::~Watch() {
-  const MutexLock lock(watchers_.mutex_);
-  const auto [first, last] = watchers_.waiters_.equal_range(number_);
+  const MutexLock lock(watchers_->mutex_);
+  const auto [first, last] = watchers_->waiters_.equal_range(number_);
   for (auto at = first; at != last; ++at) {
     if (at->second != waiter_) continue;
-    watchers_.waiters_.erase(at);
+    watchers_->waiters_.erase(at);
     return;
   }
 }
@@ -26,12 +28,12 @@ ClaimWatchers::Watch::~Watch() {
 void ClaimWatchers::Watch::Begin(Duration time, std::move_only_function<void(bool)> done) {
   const MutexLock lock(waiter_->mutex);
   if (std::exchange(waiter_->has_changed, false)) {
-    watchers_.executor_.Post([done = std::move(done)]() mutable { done(true); });
+    watchers_->executor_.Post([done = std::move(done)]() mutable { done(true); });
     return;
   }
   waiter_->waiting = std::move(done);
   // One that starts in spite of being taken back ends the next pause early, which costs a look.
-  waiter_->timer = watchers_.executor_.PostAfter(time, [waiter = waiter_] {
+  waiter_->timer = watchers_->executor_.PostAfter(time, [waiter = waiter_] {
     std::move_only_function<void(bool)> waiting;
     {
       const MutexLock taking(waiter->mutex);

@@ -17,7 +17,7 @@ namespace itemgate {
 /// All who wait for a claim that somebody else holds. Each is woken when its pause is over, or sooner by a hint that
 /// the claim may have changed: time is the truth, hints only save some of it.
 ///
-/// Threads: any. The executor must outlive every watch, not this.
+/// Threads: any. Co-owned by its watches. The executor must outlive every pause, not this.
 class ClaimWatchers {
  private:
   struct Waiter;
@@ -29,7 +29,7 @@ class ClaimWatchers {
   /// missed. One pause at a time, and none when it is destroyed.
   class Watch {
    public:
-    Watch(ClaimWatchers& watchers, const ContentKey& key);
+    Watch(std::shared_ptr<ClaimWatchers> watchers, const ContentKey& key);
     ~Watch();
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
@@ -42,7 +42,8 @@ class ClaimWatchers {
    private:
     void Begin(Duration time, std::move_only_function<void(bool)> done);
 
-    ClaimWatchers& watchers_;
+    const std::shared_ptr<ClaimWatchers>
+        watchers_;  // co-owned: a watch ends after its save was answered, when the service may be gone
     const std::uint64_t number_;
     const std::shared_ptr<Waiter> waiter_;
   };

@@ -1,5 +1,6 @@
 #include "core/claim_watchers.h"
 
+#include <memory>
 #include <optional>
 
 #include <gtest/gtest.h>
@@ -22,7 +23,7 @@ class ClaimWatchersTest : public testing::Test {
 
   ManualClock clock_;
   ManualExecutor executor_{clock_};
-  ClaimWatchers watchers_{executor_};
+  const std::shared_ptr<ClaimWatchers> watchers_ = std::make_shared<ClaimWatchers>(executor_);
   const ContentKey key_ = InsertionOf("a").key;
   const ContentKey other_ = InsertionOf("b").key;
   std::optional<bool> woken_by_hint_;
@@ -30,7 +31,7 @@ class ClaimWatchersTest : public testing::Test {
 
 TEST_F(ClaimWatchersTest, AHintThatComesBetweenTwoPausesEndsTheNextAtOnce) {
   ClaimWatchers::Watch watch(watchers_, key_);
-  watchers_.Changed(ClaimNumber(key_));
+  watchers_->Changed(ClaimNumber(key_));
   Pause(watch);
   executor_.RunUntilIdle();
   EXPECT_EQ(woken_by_hint_, true);
@@ -44,12 +45,22 @@ TEST_F(ClaimWatchersTest, AHintThatComesBetweenTwoPausesEndsTheNextAtOnce) {
 TEST_F(ClaimWatchersTest, OnlyThoseWhoWaitForItAreWoken) {
   ClaimWatchers::Watch watch(watchers_, key_);
   Pause(watch);
-  watchers_.Changed(ClaimNumber(other_));
+  watchers_->Changed(ClaimNumber(other_));
   executor_.RunUntilIdle();
   EXPECT_EQ(woken_by_hint_, std::nullopt);
-  watchers_.Changed(std::nullopt);  // perhaps that one, too
+  watchers_->Changed(std::nullopt);  // perhaps that one, too
   executor_.RunUntilIdle();
   EXPECT_EQ(woken_by_hint_, true);
+}
+
+TEST_F(ClaimWatchersTest, AWatchMayOutliveWhoeverMadeIt) {
+  auto watchers = std::make_shared<ClaimWatchers>(executor_);
+  const std::weak_ptr<ClaimWatchers> left = watchers;
+  {
+    const ClaimWatchers::Watch watch(std::move(watchers), key_);
+    EXPECT_FALSE(left.expired());
+  }
+  EXPECT_TRUE(left.expired());
 }
 
 TEST_F(ClaimWatchersTest, AWatchThatIsGoneIsNotWoken) {
@@ -58,7 +69,7 @@ TEST_F(ClaimWatchersTest, AWatchThatIsGoneIsNotWoken) {
     const ClaimWatchers::Watch gone(watchers_, key_);
   }
   Pause(stays);
-  watchers_.Changed(ClaimNumber(key_));
+  watchers_->Changed(ClaimNumber(key_));
   executor_.RunUntilIdle();
   EXPECT_EQ(woken_by_hint_, true);
 }

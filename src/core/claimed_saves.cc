@@ -44,7 +44,7 @@ ClaimedSaves::ClaimedSaves(const Parts& parts, const Options& options)
 Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool sent) {
   const std::int64_t attempt = NewAttempt();
   const ContentKey& key = insertion.key;
-  ClaimWatchers::Watch watch(*watchers_, key);
+  ClaimWatchers::Watch watch(watchers_, key);
   ClaimHolder seen;
   Instant seen_since{};
   Duration pause = options_.poll_min;
