@@ -193,9 +193,9 @@ class SlowBackend(SharedDatabase):
         self.assertEqual((parked.status, parked.json()["code"]), (502, "save-unknown"), parked)
         return second
 
-    def resolve(self, content, *flags):
-        return run("parked", "resolve", "--store", self.postgres.url, "--digest", hashlib.sha256(content).hexdigest(),
-                   *flags)
+    def resolve(self, content, *flags, place=None):
+        return run("parked", "resolve", *(place or ("--store", self.postgres.url)),
+                   "--digest", hashlib.sha256(content).hexdigest(), *flags)
 
     def test_an_operator_who_knows_that_the_backend_has_it_makes_it_an_item(self):
         server = self.park(b"lost")
@@ -221,6 +221,31 @@ class SlowBackend(SharedDatabase):
         self.assertEqual(self.resolve(b"lost", "--as", "send-again", "--yes").status, OK)
         self.assertEqual(server.save(b"lost").json(), {"outcome": "created", "id": 1})
         self.audit(["lost"])
+
+
+    def test_an_operator_sees_and_resolves_through_a_server_as_in_the_database(self):
+        server = self.park(b"lost")
+        places = (("--store", self.postgres.url), ("--server", server.url))
+
+        def same(*command):
+            """Gives what both print: the same."""
+            near, far = [run("parked", *command, *place) for place in places]
+            self.assertEqual((far.status, far.out, far.err), (near.status, near.out, near.err))
+            return far
+
+        listed = same("list")
+        self.assertIn(hashlib.sha256(b"lost").hexdigest(), listed.out.decode())
+        self.assertEqual(same("list", "--json").json(), server.get("/v1/parked").json()["parked"])
+        digest = ("--digest", hashlib.sha256(b"lost").hexdigest())
+        self.assertEqual(same("resolve", *digest, "--as", "saved").status, USAGE)
+        self.assertEqual(same("resolve", *digest, "--scope", "other", "--as", "saved", "--yes").status, NOT_FOUND)
+        self.assertEqual(self.resolve(b"lost", "--as", "saved", "--yes", place=places[1]).status, OK)
+        self.assertIs(same("list", "--json").json()[0]["resolved_as_saved"], True)
+        self.assertEqual(server.save(b"lost").json(), {"outcome": "created", "id": 1})
+        self.assertEqual(same("list").out, b"Nothing is parked.\n")
+        self.audit(["lost"])
+        self.assertEqual(run("parked", "list").status, USAGE)
+        self.assertEqual(run("parked", "list", "--server", "http://127.0.0.1:1").status, SERVER)
 
 
 class Membership(SharedDatabase):

@@ -109,6 +109,11 @@ class Client {
   /// The servers that share its store, as that one sees them.
   [[nodiscard]] Result<Cluster> ClusterNow();
 
+  /// As Itemgate has them: what is parked in the store of the server; and what an operator knows of one. That is sent
+  /// once only: kUnknown if nobody knows whether it was taken.
+  [[nodiscard]] Result<std::vector<ParkedContent>> ParkedContents();
+  [[nodiscard]] Result<void> ResolveParked(const ContentKey& key, Resolution resolution);
+
   /// Has the server read its whole store, as Itemgate::Verify does. The deadline holds for each line of its progress.
   [[nodiscard]] Result<VerifyReport> Verify(std::move_only_function<void(std::uint64_t)> progress);
 

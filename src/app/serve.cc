@@ -271,6 +271,11 @@ Result<void> ServeImpl::StartApi(std::vector<Descriptor> inherited) {
           .store_statistics = [this] { return itemgate_->StoreStatisticsNow(); },
           .verify = [this](auto progress) { return itemgate_->Verify(std::move(progress)); },
           .cluster = [this] { return itemgate_->membership().Look(Duration::zero()); },
+          .parked = [this] { return itemgate_->ParkedContents(); },
+          .resolve_parked =
+              [this](const ContentKey& key, Resolution resolution) {
+                return itemgate_->ResolveParked(key, resolution);
+              },
           .workers = workers_,
           .clock = clock_,
           .log = log_.recorder,

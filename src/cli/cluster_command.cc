@@ -5,11 +5,10 @@
 #include <fmt/format.h>
 
 #include "base/json_writer.h"
-#include "base/time_text.h"
+#include "base/member_json.h"
 #include "cli/command.h"
+#include "cli/shared_store.h"
 #include "cli/text.h"
-#include "itemgate/client.h"
-#include "itemgate/itemgate.h"
 
 namespace itemgate::cli {
 namespace {
@@ -18,19 +17,11 @@ namespace {
 constexpr std::chrono::seconds kWatch(6);
 
 Result<Cluster> Look(const CommonOptions& options) {
-  if (options.places_named > 1)
-    return Fail(ErrorCode::kInvalidArgument, "--store and --server name two places; choose one");
-  if (!options.server.empty()) {
-    const auto client = Client::Make({.url = options.server, .retry = {.retries_max = 0}});
-    if (!client) return std::unexpected(client.error());
-    return (*client)->ClusterNow();
-  }
-  if (options.store.empty() || options.store == "embedded")
-    return Fail(ErrorCode::kInvalidArgument,
-                "name a server (--server) or the database that servers share (--store)");
-  const auto opened = Open({.database = options.store});
-  if (!opened) return std::unexpected(opened.error());
-  return (*opened)->membership().Look(kWatch);
+  const auto store = OpenSharedStore(options);
+  if (!store) return std::unexpected(store.error());
+  if (const auto* server = std::get_if<std::unique_ptr<Client>>(&*store))
+    return (*server)->ClusterNow();
+  return std::get<std::unique_ptr<Itemgate>>(*store)->membership().Look(kWatch);
 }
 
 std::string_view StateOf(const Member& member) {
@@ -47,24 +38,9 @@ std::string AddressesOf(const Member& member) {
 
 void PrintJson(Output& out, const Cluster& cluster) {
   for (const Member& member : cluster.members) {
-    const ServerReport& report = member.report;
     JsonWriter json;
-    json.BeginObject()
-        .Field("id", fmt::format("{:x}", member.id))
-        .Field("name", report.name)
-        .Field("state", StateOf(member))
-        .Field("reason", report.reason)
-        .Field("heartbeat_age_seconds", AgeOf(member))
-        .Field("started_at", FormatTime(member.started_at))
-        .Field("version", report.version)
-        .Field("schema_version", member.schema_version)
-        .Field("generation", member.generation)
-        .Field("redis", report.redis)
-        .Field("lock", report.lock)
-        .Field("created", report.created)
-        .Field("in_flight", report.in_flight)
-        .Field("addresses", AddressesOf(member));
-    out.PrintLine(json.EndObject().Take());
+    WriteMember(json, member);
+    out.PrintLine(json.Take());
   }
 }
 

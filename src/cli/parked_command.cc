@@ -7,8 +7,9 @@
 #include "base/json_writer.h"
 #include "base/time_text.h"
 #include "cli/command.h"
+#include "cli/shared_store.h"
 #include "cli/text.h"
-#include "itemgate/itemgate.h"
+#include "key/parked_json.h"
 
 namespace itemgate::cli {
 namespace {
@@ -20,21 +21,10 @@ struct ParkedSettings {
   bool yes = false;
 };
 
-Result<std::unique_ptr<Itemgate>> OpenDatabase(const CommonOptions& options) {
-  if (options.store.empty() || options.store == "embedded")
-    return Fail(ErrorCode::kInvalidArgument, "name the database that servers share (--store)");
-  return Open({.database = options.store});
-}
-
 void PrintJson(Output& out, const ParkedContent& parked) {
   JsonWriter json;
-  json.BeginObject()
-      .Field("sha256", parked.key.digest.ToHex())
-      .Field("scope", parked.key.scope.name())
-      .Field("since", FormatTime(parked.since))
-      .Field("by", parked.by)
-      .Field("resolved_as_saved", parked.is_resolved_as_saved);
-  out.PrintLine(json.EndObject().Take());
+  WriteParked(json, parked);
+  out.PrintLine(json.Take());
 }
 
 void PrintLine(Output& out, const ParkedContent& parked) {
@@ -46,9 +36,9 @@ void PrintLine(Output& out, const ParkedContent& parked) {
 }
 
 ExitStatus RunList(Context& context) {
-  const auto opened = OpenDatabase(context.options());
-  if (!opened) return context.ReportOpening(opened.error());
-  const auto parked = (*opened)->ParkedContents();
+  const auto store = OpenSharedStore(context.options());
+  if (!store) return context.ReportOpening(store.error());
+  const auto parked = std::visit([](const auto& place) { return place->ParkedContents(); }, *store);
   if (!parked) return context.Report(parked.error());
   for (const ParkedContent& content : *parked) {
     if (context.options().json)
@@ -86,10 +76,12 @@ ExitStatus RunResolve(Context& context, const ParkedSettings& settings) {
     return context.Report(
         {ErrorCode::kInvalidArgument, "nothing was done; if you are sure, add --yes"});
   }
-  const auto opened = OpenDatabase(context.options());
-  if (!opened) return context.ReportOpening(opened.error());
-  const auto resolved = (*opened)->ResolveParked(
-      {.digest = *digest, .scope = *scope}, is_saved ? Resolution::kSaved : Resolution::kSendAgain);
+  const auto store = OpenSharedStore(context.options());
+  if (!store) return context.ReportOpening(store.error());
+  const ContentKey key{.digest = *digest, .scope = *scope};
+  const auto resolution = is_saved ? Resolution::kSaved : Resolution::kSendAgain;
+  const auto resolved =
+      std::visit([&](const auto& place) { return place->ResolveParked(key, resolution); }, *store);
   if (!resolved) return context.Report(resolved.error());
   if (!context.options().json)
     context.out().PrintLine(is_saved ? "It becomes an item when it is sent next."
@@ -115,8 +107,10 @@ void AddParkedCommand(CLI::App& root, Context& context) {
            "resolve: what you know of one.\n" +
            std::string("\n--as saved. ") + std::string(kSaved) + "\n--as send-again. " +
            std::string(kSendAgain),
-       .examples = "  itemgate parked list --store postgres://itemgate@db/items\n"
-                   "  itemgate parked resolve --digest 2cf24d… --scope orders --as saved --yes\n"},
+       .examples = "  itemgate parked list --server http://127.0.0.1:8080\n"
+                   "  itemgate parked list --store postgres://itemgate@db/items --json\n"
+                   "  itemgate parked resolve --server http://127.0.0.1:8080 --digest 2cf24d… --as "
+                   "saved --yes\n"},
       [&context, settings] {
         return settings->action == "list" ? RunList(context) : RunResolve(context, *settings);
       });
@@ -124,7 +118,7 @@ void AddParkedCommand(CLI::App& root, Context& context) {
       ->required()
       ->check(CLI::IsMember({"list", "resolve"}))
       ->type_name("");
-  AddDatabaseOption(command, context);
+  AddSharedStoreOptions(command, context);
   command.add_option("--digest", settings->digest, "resolve: which, as list shows it")
       ->type_name("SHA256");
   AddScopeOptions(command, context);

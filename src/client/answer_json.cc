@@ -184,6 +184,18 @@ Result<InFlightSave> ParseInFlightSave(const object& from) {
                       .waiters = static_cast<std::size_t>(GetCount(from, "waiters"))};
 }
 
+Result<ParkedContent> ParseParkedContent(const object& from) {
+  const auto key = ParseKey(from);
+  if (!key) return std::unexpected(key.error());
+  const auto since = ParseTime(GetText(from, "since"));
+  if (!since) return NotUnderstood("since");
+  return ParkedContent{
+      .key = *key,
+      .since = *since,
+      .by = std::string(GetText(from, "by")),
+      .is_resolved_as_saved = Get<bool>(from, "resolved_as_saved").value_or(false)};
+}
+
 Result<Member> ParseMember(const object& from) {
   const std::string_view id = GetText(from, "id");
   const auto started_at = ParseTime(GetText(from, "started_at"));
@@ -301,6 +313,10 @@ Result<std::vector<Digest>> ParseMissing(std::string_view body) {
 
 Result<std::vector<InFlightSave>> ParseInFlight(std::string_view body) {
   return ParseEach<InFlightSave>(body, "saves", OfObject(ParseInFlightSave));
+}
+
+Result<std::vector<ParkedContent>> ParseParked(std::string_view body) {
+  return ParseEach<ParkedContent>(body, "parked", OfObject(ParseParkedContent));
 }
 
 Result<Cluster> ParseCluster(std::string_view body) {

@@ -35,6 +35,7 @@ struct BatchLine {
 [[nodiscard]] Result<std::vector<Item>> ParseItems(std::string_view body);
 [[nodiscard]] Result<std::vector<Digest>> ParseMissing(std::string_view body);
 [[nodiscard]] Result<std::vector<InFlightSave>> ParseInFlight(std::string_view body);
+[[nodiscard]] Result<std::vector<ParkedContent>> ParseParked(std::string_view body);
 [[nodiscard]] Result<Cluster> ParseCluster(std::string_view body);
 
 struct AllStatistics {

@@ -56,6 +56,10 @@ Result<void> CheckOptions(const ClientOptions& options) {
   return {};
 }
 
+std::string OperationName(const ContentKey& key) {
+  return key.digest.ToHex() + "." + std::string(key.scope.name());
+}
+
 /// A page no longer than the limits, with at least one item if there is one.
 std::vector<Item> Within(PageLimits limits, std::vector<Item> items) {
   std::size_t bytes = 0;
@@ -125,9 +129,8 @@ std::vector<SaveResult> Client::SaveItems(std::span<const std::string_view> cont
 
 SaveResult Client::AwaitSave(const ContentKey& key, std::chrono::nanoseconds wait_max) {
   const auto answer = impl_->caller.Call(
-      {.target =
-           "/v1/operations/" + key.digest.ToHex() + "." + std::string(key.scope.name()) +
-           "?wait=" + client::SecondsText(std::chrono::ceil<std::chrono::milliseconds>(wait_max))});
+      {.target = "/v1/operations/" + OperationName(key) + "?wait=" +
+                 client::SecondsText(std::chrono::ceil<std::chrono::milliseconds>(wait_max))});
   if (answer) return client::OperationResultOf(answer->status, answer->body);
   return {.outcome = Outcome::kUnavailable, .error = OfReading(answer.error())};
 }
@@ -218,6 +221,25 @@ Result<StoreStatistics> Client::StoreStatisticsNow() {
 
 Result<Cluster> Client::ClusterNow() {
   return ReadAs(impl_->caller, {.target = "/v1/cluster"}, &client::ParseCluster);
+}
+
+Result<std::vector<ParkedContent>> Client::ParkedContents() {
+  return ReadAs(impl_->caller, {.target = "/v1/parked"}, &client::ParseParked);
+}
+
+// By the time of a retry the content may be parked anew, and that is another matter.
+Result<void> Client::ResolveParked(const ContentKey& key, Resolution resolution) {
+  JsonWriter json;
+  json.BeginObject().Field("as", resolution == Resolution::kSaved ? "saved" : "send-again");
+  const auto answer =
+      impl_->caller.TryOnce({.method = "POST",
+                             .target = "/v1/parked/" + OperationName(key) + ":resolve",
+                             .fields = "Content-Type: application/json\r\n",
+                             .body = json.EndObject().Take()},
+                            {.deadline = impl_->caller.BeginCall()});
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->status == 204) return {};
+  return std::unexpected(client::ErrorOfProblem(answer->status, answer->body));
 }
 
 Result<VerifyReport> Client::Verify(std::move_only_function<void(std::uint64_t)> progress) {

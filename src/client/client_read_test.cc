@@ -147,6 +147,37 @@ TEST_F(ClientReadTest, ReadsWhichServersThereAre) {
   EXPECT_EQ(MakeClient()->ClusterNow().error().code, ErrorCode::kUnsupported);
 }
 
+TEST_F(ClientReadTest, ReadsWhatIsParked) {
+  body_ =
+      R"({"parked":[{"sha256":")" + Sha256("x").ToHex() +
+      R"(","scope":"feed","since":"2024-05-01T12:00:00.000001Z","by":"a","resolved_as_saved":true}]})";
+  const auto parked = MakeClient()->ParkedContents();
+  ASSERT_TRUE(parked) << parked.error().message;
+  EXPECT_EQ(LastTarget(), "/v1/parked");
+  ASSERT_EQ(parked->size(), 1u);
+  EXPECT_EQ(parked->front().key.digest, Sha256("x"));
+  EXPECT_EQ(parked->front().key.scope.name(), "feed");
+  EXPECT_EQ(parked->front().by, "a");
+  EXPECT_TRUE(parked->front().is_resolved_as_saved);
+  body_ = R"({"parked":[{"sha256":"x"}]})";
+  EXPECT_EQ(MakeClient()->ParkedContents().error().code, ErrorCode::kUnsupported);
+}
+
+TEST_F(ClientReadTest, ResolvesWhatIsParkedAndNeverSendsThatTwice) {
+  const ContentKey key = MakeContentKey(Scope::Named("feed").value(), "x").value();
+  status_ = 204;
+  EXPECT_TRUE(MakeClient()->ResolveParked(key, Resolution::kSendAgain));
+  EXPECT_EQ(LastTarget(), "/v1/parked/" + Sha256("x").ToHex() + ".feed:resolve");
+  EXPECT_EQ(server_.seen.back().body, R"({"as":"send-again"})");
+  const std::size_t before = server_.seen.size();
+  server_.faults = {FakeServer::Fault::kBreakAfter};
+  EXPECT_EQ(MakeClient()->ResolveParked(key, Resolution::kSaved).error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(server_.seen.size(), before + 1);
+  server_.faults = {FakeServer::Fault::kRefuseConnection};
+  EXPECT_EQ(MakeClient()->ResolveParked(key, Resolution::kSaved).error().code,
+            ErrorCode::kUnavailable);
+}
+
 TEST_F(ClientReadTest, VerifiesAndTellsHowFarItIs) {
   body_ =
       "{\"items_done\":10}\n{\"items_done\":20}\n"

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "http/application.h"
@@ -26,6 +27,9 @@ struct ApiParts {
   /// Reads the whole store, telling now and then how many items are done.
   std::function<Result<VerifyReport>(std::move_only_function<void(std::uint64_t)>)> verify;
   std::function<Result<Cluster>()> cluster;  // who serves the store; may block on it
+  // As Itemgate has them.
+  std::function<Result<std::vector<ParkedContent>>()> parked;
+  std::function<Result<void>(const ContentKey&, Resolution)> resolve_parked;
   Executor& workers;  // runs whatever may block on the disk, and what is long
   const Clock& clock;
   RequestLog& log;

@@ -1,47 +1,18 @@
 #include "server/cluster_handler.h"
 
-#include <array>
-#include <charconv>
-#include <chrono>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "base/json_writer.h"
-#include "base/time_text.h"
+#include "base/member_json.h"
+#include "key/parked_json.h"
+#include "server/json_reader.h"
+#include "server/save_answer.h"
+#include "server/target.h"
 
 namespace itemgate::server {
 namespace {
-
-/// Numbers of 64 bits are not safe in everybody's JSON.
-std::string Hexadecimal(std::uint64_t number) {
-  constexpr int kBase = 16;
-  std::array<char, 2 * sizeof number> digits{};
-  const auto [end, error] =
-      std::to_chars(digits.data(), digits.data() + digits.size(), number, kBase);
-  return {digits.data(), end};
-}
-
-void WriteMember(JsonWriter& json, const Member& member) {
-  const ServerReport& report = member.report;
-  json.BeginObject()
-      .Field("id", Hexadecimal(member.id))
-      .Field("name", report.name)
-      .Field("self", member.is_self)
-      .Field("state", member.is_gone ? "gone" : ServerStateName(report.state))
-      .Field("reason", report.reason)
-      .Field("heartbeat_age_seconds", std::chrono::duration<double>(member.heartbeat_age).count())
-      .Field("started_at", FormatTime(member.started_at))
-      .Field("version", report.version)
-      .Field("schema_version", member.schema_version)
-      .Field("generation", member.generation)
-      .Field("redis", report.redis)
-      .Field("lock", report.lock)
-      .Field("created", report.created)
-      .Field("in_flight", report.in_flight)
-      .Name("addresses")
-      .BeginArray();
-  for (const std::string& address : report.addresses) json.Value(address);
-  json.EndArray().EndObject();
-}
 
 std::string ClusterJson(const Cluster& cluster) {
   JsonWriter json;
@@ -55,6 +26,43 @@ std::string ClusterJson(const Cluster& cluster) {
   return json.EndArray().EndObject().Take();
 }
 
+std::unexpected<Problem> Refuse(ProblemCode code, std::string_view detail) {
+  return std::unexpected(Problem{.code = code, .detail = std::string(detail)});
+}
+
+constexpr std::string_view kWhatToSay = R"(say {"as":"saved"} or {"as":"send-again"})";
+
+/// What the body says: an object with one member.
+std::expected<Resolution, Problem> ReadResolution(std::string_view body) {
+  JsonReader json(body);
+  std::optional<Resolution> resolution;
+  if (json.NextKind() == JsonReader::Kind::kObject && json.Enter()) {
+    while (const auto name = json.NextMember()) {
+      if (*name != "as")
+        return Refuse(ProblemCode::kUnknownField,
+                      "the object has a field that is not known; known is: as");
+      if (resolution) json.RefuseSyntax("a name that the object has twice");
+      const bool is_text = json.NextKind() == JsonReader::Kind::kString;
+      const auto text = is_text ? json.ReadString() : std::nullopt;
+      if (text == "saved") resolution = Resolution::kSaved;
+      if (text == "send-again") resolution = Resolution::kSendAgain;
+      if (json.problem() || !resolution) break;
+    }
+  }
+  if (!json.problem() && !resolution) return Refuse(ProblemCode::kInvalidArgument, kWhatToSay);
+  if (!json.AtEnd()) return std::unexpected(*json.problem());
+  return *resolution;
+}
+
+std::expected<http::Response, Problem> Resolve(ApiState& api, const ContentKey& key,
+                                               Resolution resolution) {
+  const auto resolved = api.parts.resolve_parked(key, resolution);
+  if (resolved) return http::Response{.status = 204};
+  if (resolved.error().code == ErrorCode::kUnknown)
+    return Refuse(ProblemCode::kResolveUnknown, resolved.error().message);
+  return std::unexpected(ProblemOf(resolved.error()));
+}
+
 }  // namespace
 
 void HandleCluster(ApiState& api, Call& call) {
@@ -63,6 +71,28 @@ void HandleCluster(ApiState& api, Call& call) {
     if (!cluster) return std::unexpected(ProblemOf(cluster.error()));
     return JsonResponse(ClusterJson(*cluster));
   });
+}
+
+void HandleListParked(ApiState& api, Call& call) {
+  AnswerFromWorker(api, call, [&api]() -> std::expected<http::Response, Problem> {
+    const auto parked = api.parts.parked();
+    if (!parked) return std::unexpected(ProblemOf(parked.error()));
+    JsonWriter json;
+    json.BeginObject().Name("parked").BeginArray();
+    for (const ParkedContent& content : *parked) WriteParked(json, content);
+    return JsonResponse(json.EndArray().EndObject().Take());
+  });
+}
+
+void HandleResolveParked(ApiState& api, Call& call) {
+  auto operation = ParseOperationName(PercentDecoded(call.path_parameter()).value_or(""));
+  if (!operation) return call.Answer(operation.error());
+  const auto resolution = ReadResolution(call.body());
+  if (!resolution) return call.Answer(resolution.error());
+  AnswerFromWorker(api, call,
+                   [&api, operation = *std::move(operation), resolution = *resolution]() {
+                     return Resolve(api, operation.key(), resolution);
+                   });
 }
 
 }  // namespace itemgate::server

@@ -43,6 +43,8 @@ constexpr auto kProblems = std::to_array<ProblemKind>({
      "nothing was saved; send it again later"},
     {kSaveUnknown, "save-unknown", 502, "Nobody knows whether the item was saved", kRetryable,
      "send the same content again: nothing is saved twice"},
+    {kResolveUnknown, "resolve-unknown", 502, "Nobody knows whether it was resolved", kFinal,
+     "GET /v1/parked shows it; resolve it again only if it is the same as before"},
     {kOverloaded, "overloaded", 503, "The server has too much to do", kRetryable},
     {kTooManyInFlight, "too-many-in-flight", 503, "Too many saves are under way", kRetryable},
     {kDraining, "draining", 503, "The server is closing", kRetryable},

@@ -40,6 +40,7 @@ enum class ProblemCode : std::uint8_t {
   kNotImplemented,
   kSaveFailed,
   kSaveUnknown,
+  kResolveUnknown,
   kOverloaded,
   kTooManyInFlight,
   kDraining,

@@ -12,7 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using http::Method;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
@@ -292,6 +294,55 @@ TEST_F(ApiTest, TellsTheServerWhatToDoWithABody) {
                 .body_bytes_max,
             SIZE_MAX);
   EXPECT_LT(plan(Method::kGet, "/v1/items/1").body_bytes_max, 100'000U);
+}
+
+constexpr const char* kHelloOperation =
+    "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824.a+json";
+
+TEST_F(ApiTest, ListsWhatIsParked) {
+  EXPECT_EQ(Get("/v1/parked").body, R"({"parked":[]})");
+  parked_ = {{.key = *MakeContentKey(*Scope::Named("a"), "hello"), .since = {}, .by = "one:8080"}};
+  EXPECT_EQ(Get("/v1/parked").body,
+            R"({"parked":[{"sha256":")" + std::string(kHelloSha256) +
+                R"(","scope":"a","since":"1970-01-01T00:00:00.000000Z","by":"one:8080",)"
+                R"("resolved_as_saved":false}]})");
+  parked_ = Fail(ErrorCode::kUnavailable, "away");
+  EXPECT_EQ(CodeOf(Get("/v1/parked")), "store-unavailable");
+}
+
+TEST_F(ApiTest, ResolvesWhatIsParkedAsAnOperatorSays) {
+  const std::string target = "/v1/parked/" + std::string(kHelloOperation) + ":resolve";
+  const Headers json = {{"Content-Type", "application/json"}};
+  EXPECT_EQ(Post(target, R"({"as":"saved"})", json).status, 204);
+  EXPECT_EQ(Post(target, R"({"as":"send-again"})", json).status, 204);
+  EXPECT_THAT(resolved_, ElementsAre(std::pair(kHelloOperation, Resolution::kSaved),
+                                     std::pair(kHelloOperation, Resolution::kSendAgain)));
+  for (const auto& [code, problem] : {std::pair(ErrorCode::kNotFound, "not-found"),
+                                      {ErrorCode::kUnknown, "resolve-unknown"},
+                                      {ErrorCode::kUnavailable, "store-unavailable"}}) {
+    resolve_result_ = Fail(code, "no");
+    EXPECT_EQ(CodeOf(Post(target, R"({"as":"saved"})", json)), problem);
+  }
+}
+
+TEST_F(ApiTest, ResolvesNothingUnlessItIsToldClearly) {
+  const std::string target = "/v1/parked/" + std::string(kHelloOperation) + ":resolve";
+  const Headers json = {{"Content-Type", "application/json"}};
+  for (const auto& [body, code] : {std::pair<std::string, std::string>("", "invalid_json"),
+                                   {"{}", "invalid_argument"},
+                                   {"[]", "invalid_argument"},
+                                   {R"({"as":"lost"})", "invalid_argument"},
+                                   {R"({"as":1})", "invalid_argument"},
+                                   {R"({"as":"saved","by":"me"})", "unknown_field"},
+                                   {R"({"as":"saved","as":"saved"})", "invalid_json"},
+                                   {R"({"as":"saved"}x)", "invalid_json"},
+                                   {"{\"\xFF\":1}", "invalid_utf8"}})
+    EXPECT_EQ(CodeOf(Post(target, body, json)), code) << body;
+  // What a web page could send to an operator's machine without being asked for permission.
+  EXPECT_EQ(CodeOf(Post(target, R"({"as":"saved"})", {{"Content-Type", "text/plain"}})),
+            "unsupported-type");
+  EXPECT_EQ(CodeOf(Post("/v1/parked/2cf24d.a:resolve", R"({"as":"saved"})", json)), "not-found");
+  EXPECT_THAT(resolved_, IsEmpty());
 }
 
 TEST_F(ApiTest, TellsWhichServersThereAre) {

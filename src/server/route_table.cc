@@ -91,7 +91,7 @@ constexpr ProblemCode kFindMissingProblems[] = {
     kInvalidArgument, kInvalidUtf8, kInvalidJson,     kJsonTooDeep,
     kUnknownField,    kTooLarge,    kUnsupportedType, kUnsupportedEncoding,
     kDeadlinePassed,  kOverloaded,  kStoreUnavailable};
-constexpr RequestType kJsonRequest[] = {{kJson, "FindMissing"}};
+constexpr RequestType kFindMissingTypes[] = {{kJson, "FindMissing"}};
 
 // ---- One route after the other.
 
@@ -125,6 +125,15 @@ constexpr Parameter kOnlyTimeout[] = {kRequestTimeout};
 constexpr Success kStatsSuccesses[] = {{200, "Counters since the start.", kJson, "Statistics"}};
 constexpr Success kClusterSuccesses[] = {
     {200, "Itself, and all others that share its store.", kJson, "Cluster"}};
+constexpr Success kParkedSuccesses[] = {{200, "The longest parked first.", kJson, "Parked"}};
+constexpr Parameter kResolveParameters[] = {
+    {kPath, "operation", kText, "`{sha256}.{scope}` of the content."}, kRequestTimeout};
+constexpr RequestType kResolveTypes[] = {{kJson, "Resolution"}};
+constexpr Success kResolveSuccesses[] = {{204, "It is resolved.", "", ""}};
+constexpr ProblemCode kResolveProblems[] = {
+    kInvalidArgument, kInvalidUtf8, kInvalidJson,     kJsonTooDeep,         kUnknownField,
+    kNotFound,        kTooLarge,    kUnsupportedType, kUnsupportedEncoding, kResolveUnknown,
+    kDeadlinePassed,  kOverloaded,  kStoreUnavailable};
 constexpr Success kConfigSuccesses[] = {{200, "Settings and limits.", kJson, "Configuration"}};
 constexpr Success kOpenApiSuccesses[] = {{200, "OpenAPI 3.1.", kJson, "AnyObject"}};
 constexpr Parameter kBatchHeaders[] = {
@@ -241,7 +250,7 @@ constexpr Route kRoutes[] = {
      .operation_id = "findMissing",
      .summary = "Which of these contents are not saved.",
      .parameters = kFindMissingParameters,
-     .request_types = kJsonRequest,
+     .request_types = kFindMissingTypes,
      .successes = kFindMissingSuccesses,
      .problems = kFindMissingProblems,
      .body = BodyPolicy::kWhole,
@@ -308,6 +317,27 @@ constexpr Route kRoutes[] = {
      .problems = kReadProblems,
      .answer_type = kJson,
      .handle = HandleCluster},
+    {.method = Method::kGet,
+     .path = "/v1/parked",
+     .operation_id = "listParked",
+     .summary = "Contents of which nobody knows whether the backend has them.",
+     .parameters = kOnlyTimeout,
+     .request_types = {},
+     .successes = kParkedSuccesses,
+     .problems = kReadProblems,
+     .answer_type = kJson,
+     .large_answer = true,
+     .handle = HandleListParked},
+    {.method = Method::kPost,
+     .path = "/v1/parked/{operation}:resolve",
+     .operation_id = "resolveParked",
+     .summary = "Say whether the backend has a parked content; for operators who know.",
+     .parameters = kResolveParameters,
+     .request_types = kResolveTypes,
+     .successes = kResolveSuccesses,
+     .problems = kResolveProblems,
+     .body = BodyPolicy::kWhole,
+     .handle = HandleResolveParked},
     {.method = Method::kGet,
      .path = "/v1/config",
      .operation_id = "getConfiguration",

@@ -55,6 +55,13 @@ Api& ApiTest::api() {
                  .store_statistics = [this] { return store_.Statistics(); },
                  .verify = [this](auto progress) { return verify_(std::move(progress)); },
                  .cluster = [this] { return cluster_; },
+                 .parked = [this] { return parked_; },
+                 .resolve_parked =
+                     [this](const ContentKey& key, Resolution resolution) {
+                       resolved_.emplace_back(
+                           key.digest.ToHex() + "." + std::string(key.scope.name()), resolution);
+                       return resolve_result_;
+                     },
                  .workers = workers_,
                  .clock = clock_,
                  .log = log_,

@@ -128,6 +128,9 @@ class ApiTest : public testing::Test {
   RecordingLog log_;
   FeedHub feeds_{workers_};
   Result<Cluster> cluster_;
+  Result<std::vector<ParkedContent>> parked_;
+  std::vector<std::pair<std::string, Resolution>> resolved_;  // by operation, as asked for
+  Result<void> resolve_result_;
   std::function<Result<VerifyReport>(std::move_only_function<void(std::uint64_t)>)> verify_;
 
  private:
