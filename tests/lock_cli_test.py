@@ -166,7 +166,7 @@ class LockTest(unittest.TestCase):
         self.assertIn("NoQuorum", ended.err)
 
     def test_the_printed_acl_suffices(self):
-        printed = run("redis-acl", "--user", "locker").out.decode()
+        printed = run("redis-acl", "--user", "locker", "--database").out.decode()
         with tempfile.TemporaryDirectory() as folder:
             acl = Path(folder, "users.acl")
             acl.write_text(printed.replace("PASSWORD", "secret") + "user default on nopass ~* &* +@all\n")
@@ -179,10 +179,28 @@ class LockTest(unittest.TestCase):
             refused = server.command("--user", "locker", "--pass", "secret", "--no-auth-warning", "KEYS", "*")
             self.assertIn("NOPERM", refused)
 
+    def test_the_acl_of_each_use_and_place_is_one_line(self):
+        for options, has, has_not in (
+                ((), "+evalsha", "+role"),
+                (("--on", "group"), "+role", "+select"),
+                (("--on", "sentinel"), "+sentinel|master", "~"),
+                (("--for", "cache"), "~seen:* +ping", "+get"),
+                (("--for", "cache", "--on", "cluster"), "+asking", "+mget"),
+                (("--for", "lock", "--for", "cache", "--for", "doctor"), "~redlock:* ~seen:* &redlock:*", "+role")):
+            ended = run("redis-acl", *options)
+            self.assertEqual((ended.status, ended.out.count(b"\n")), (OK, 1))
+            self.assertRegex(ended.out.decode(), "^user itemgate reset on >PASSWORD resetchannels ")
+            self.assertIn(has, ended.out.decode())
+            self.assertNotIn(has_not, ended.out.decode())
+        for options in (("--on", "cluster"), ("--for", "cache", "--on", "group"), ("--user", "a b"), ("--for", "all")):
+            self.assertEqual(run("redis-acl", *options).status, USAGE, options)
+
     def test_doctor(self):
         healthy = run("doctor", "redis", *(server.address for server in self.servers))
         self.assertEqual(healthy.status, OK, healthy.out)
-        self.assertIn(b"3 of 3 servers answer; 2 are needed", healthy.out)
+        self.assertIn(b"3 of 3 votes can be given; 2 are needed", healthy.out)
+        everybody = ", ".join(server.address for server in self.servers)
+        self.assertIn(f"warning  {everybody} is reached without TLS", healthy.out.decode())  # said once
         evicting = self.enterContext(Redis("--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru"))
         replica = self.enterContext(Redis("--replicaof", "127.0.0.1", str(self.servers[0].port)))
         sick = run("doctor", "redis", "--json", self.servers[0].address, f"localhost:{self.servers[0].port}",

@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <memory>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "base/json_writer.h"
+#include "cache/redis/acl.h"
+#include "cache/redis/shards.h"
 #include "cli/command.h"
 #include "cli/redis_doctor.h"
 #include "lock/redlock/server_address.h"
@@ -13,10 +16,7 @@ namespace {
 
 struct DoctorSettings {
   std::vector<std::string> servers;
-};
-
-struct AclSettings {
-  std::string user = "itemgate";
+  std::string use = "lock";
   std::string prefix = "redlock:";
 };
 
@@ -25,33 +25,63 @@ std::string_view SeverityName(Severity severity) {
   return severity == Severity::kWarning ? "warning" : "problem";
 }
 
-ExitStatus RunDoctor(Context& context, const DoctorSettings& settings) {
-  std::vector<redis::NodeOptions> servers;
+void PrintAsJson(Output& out, const std::vector<Finding>& findings) {
+  for (const Finding& finding : findings) {
+    JsonWriter json;
+    json.BeginObject()
+        .Field("severity", SeverityName(finding.severity))
+        .Field("server", finding.address)
+        .Field("text", finding.text);
+    out.PrintLine(json.EndObject().Take());
+  }
+}
+
+/// What is said of several servers is said once.
+void PrintAsText(Output& out, const std::vector<Finding>& findings) {
+  std::vector<Finding> lines;
+  for (const Finding& finding : findings) {
+    const auto same = std::ranges::find_if(lines, [&](const Finding& line) {
+      return line.severity == finding.severity && line.text == finding.text;
+    });
+    if (same == lines.end())
+      lines.push_back(finding);
+    else
+      same->address += ", " + finding.address;
+  }
+  for (const Finding& line : lines)
+    out.PrintLine(fmt::format("{:<8} {}{}{}", SeverityName(line.severity), line.address,
+                              line.address.empty() ? "" : " ", line.text));
+}
+
+Result<std::vector<redis::ConnectionSettings>> GroupsOf(const DoctorSettings& settings) {
+  if (settings.use == "cache") return seen::ParseServers(settings.servers);
+  std::vector<redis::ConnectionSettings> votes;
   for (const std::string& text : settings.servers) {
-    auto server = redlock::ParseServerAddress(text);
-    if (!server) return context.Report(server.error());
-    servers.push_back(*std::move(server));
+    auto vote = redlock::ParseVote({&text, 1});
+    if (!vote && vote.error().code == ErrorCode::kUnsupported)
+      return Fail(ErrorCode::kUnsupported,
+                  vote.error().message + "; or give --for cache, if they hold a seen cache");
+    if (!vote) return std::unexpected(vote.error());
+    votes.push_back(*std::move(vote));
   }
-  const auto examinations = ExamineRedis(servers, context.clock());
+  return votes;
+}
+
+ExitStatus RunDoctor(Context& context, const DoctorSettings& settings) {
+  const auto groups = GroupsOf(settings);
+  if (!groups) return context.Report(groups.error());
+  const RedisUse use = settings.use == "cache" ? RedisUse::kSeenCache : RedisUse::kLock;
+  const std::string_view prefix = use == RedisUse::kLock ? settings.prefix : seen::kKeyPrefix;
+  const auto examinations = ExamineRedis(*groups, use, prefix, context.clock());
   if (!examinations) return context.Report(examinations.error());
-  bool has_problem = false;
-  for (const Finding& finding : DiagnoseLockServers(*examinations)) {
-    has_problem = has_problem || finding.severity == Severity::kProblem;
-    const std::string_view severity = SeverityName(finding.severity);
-    if (context.options().json) {
-      JsonWriter json;
-      json.BeginObject()
-          .Field("severity", severity)
-          .Field("server", finding.address)
-          .Field("text", finding.text);
-      context.out().PrintLine(json.EndObject().Take());
-    } else {
-      const std::string& address = finding.address;
-      context.out().PrintLine(
-          fmt::format("{:<8} {}{}{}", severity, address, address.empty() ? "" : " ", finding.text));
-    }
-  }
-  return has_problem ? ExitStatus::kSomeItems : ExitStatus::kOk;
+  const std::vector<Finding> findings = DiagnoseRedis(*examinations, use);
+  if (context.options().json)
+    PrintAsJson(context.out(), findings);
+  else
+    PrintAsText(context.out(), findings);
+  const bool is_well =
+      std::ranges::find(findings, Severity::kProblem, &Finding::severity) == findings.end();
+  return is_well ? ExitStatus::kOk : ExitStatus::kSomeItems;
 }
 
 }  // namespace
@@ -63,11 +93,17 @@ void AddDoctorCommand(CLI::App& root, Context& context) {
       root, context,
       {.name = "doctor",
        .summary = "Examine the Redis servers of a deployment",
-       .details = "Asks every server for some three seconds: is it there, which version, a master, "
-                  "the same one twice; may it\n"
-                  "evict or forget locks; TLS and user; how its clock runs. Ends with code 1 if "
-                  "there is a problem.\n",
-       .examples = "  itemgate doctor redis r1:6379 r2:6379 rediss://user:secret@r3:6380\n"},
+       .details =
+           "Asks every server for some seconds, and Sentinels and clusters for theirs: is it "
+           "there, "
+           "which version, a master,\n"
+           "the same one twice; may it evict or forget what it is given; TLS; what its user may "
+           "and "
+           "may not; how its clock runs;\n"
+           "can a failover be decided. Changes nothing. Ends with code 1 if there is a problem.\n",
+       .examples = "  itemgate doctor redis r1:6379 r2:6379 rediss://user:secret@r3:6380\n"
+                   "  itemgate doctor redis redis+sentinel://s1,s2,s3/main r2:6379 r3:6379\n"
+                   "  itemgate doctor redis --for cache redis+cluster://c1:6379\n"},
       [&context, settings] { return RunDoctor(context, *settings); });
   static const std::string kWhat = "redis";
   command.add_option("what", "What to examine: redis")
@@ -75,27 +111,18 @@ void AddDoctorCommand(CLI::App& root, Context& context) {
       ->check(CLI::IsMember({kWhat}).description(""));
   command
       .add_option("servers", settings->servers,
-                  "The servers: host:port, host:port,password=..., redis://...")
+                  "The servers: host:port, host:port,password=..., redis://...; of a lock each is "
+                  "a vote, and may be a group")
       ->required()
       ->type_name("SERVER");
-}
-
-void AddRedisAclCommand(CLI::App& root, Context& context) {
-  const auto settings = std::make_shared<AclSettings>();
-  CLI::App& command = AddCommand(
-      root, context,
-      {.name = "redis-acl",
-       .summary = "Print the Redis ACL of a user that may lock, and nothing else",
-       .details =
-           "A line for the file that `aclfile` names, or for ACL SETUSER; put a password in.\n",
-       .examples = "  itemgate redis-acl --user locker >> /etc/redis/users.acl\n"},
-      [&context, settings] {
-        context.out().PrintLine(LeastLockAcl(settings->user, settings->prefix));
-        return ExitStatus::kOk;
-      });
-  command.add_option("--user", settings->user, "The user's name; itemgate if not given")
-      ->type_name("NAME");
-  command.add_option("--prefix", settings->prefix, "How the keys begin; redlock: if not given")
+  command
+      .add_option("--for", settings->use,
+                  "What they are used for: lock or cache; lock if not given")
+      ->type_name("USE")
+      ->check(CLI::IsMember({"lock", "cache"}).description(""));
+  command
+      .add_option("--prefix", settings->prefix,
+                  "How the keys of locks begin; redlock: if not given")
       ->type_name("TEXT");
 }
 

@@ -108,4 +108,7 @@ inline const Reply& Replies::operator[](std::size_t index) const {
   return *reply;
 }
 
+/// The value behind a name, in a reply of names and values; empty if it is not there.
+[[nodiscard]] std::string_view ValueOf(Replies names_and_values, std::string_view name);
+
 }  // namespace itemgate::redis

@@ -195,4 +195,15 @@ void ReplyReader::CloseValue() {
   ++told_;
 }
 
+std::string_view ValueOf(Replies names_and_values, std::string_view name) {
+  bool is_name = true;
+  bool is_found = false;
+  for (const Reply& reply : names_and_values) {
+    if (is_found) return reply.text();
+    is_found = is_name && reply.text() == name;
+    is_name = !is_name;
+  }
+  return {};
+}
+
 }  // namespace itemgate::redis

@@ -12,18 +12,6 @@ constexpr Duration kCheckPause = std::chrono::milliseconds(100);
 constexpr Duration kLostCheckPause = std::chrono::milliseconds(500);  // while there is no primary
 constexpr std::string_view kSwitchChannel = "+switch-master";
 
-/// The value after a name, in a reply of names and values.
-std::string_view ValueOf(Replies replies, std::string_view name) {
-  bool is_name = true;
-  bool found = false;
-  for (const Reply& reply : replies) {
-    if (found) return reply.text();
-    found = is_name && reply.text() == name;
-    is_name = !is_name;
-  }
-  return {};
-}
-
 template <typename Number>
 std::optional<Number> ToNumber(std::string_view text) {
   Number number{};

@@ -50,6 +50,7 @@ Result<redis::ConnectionSettings> VoteOf(const RedLockEndPoint& end_point,
   redis::NodeOptions& node = vote->node;
   if (end_point.redis_database >= 0) node.greeting.database = end_point.redis_database;
   if (node.greeting.client_name.empty()) node.greeting.client_name = options.client_name;
+  vote->sentinel_greeting.client_name = node.greeting.client_name;
   node.call_timeout = std::max<Duration>(node.call_timeout, options.node_timeout);
   node.seed = UnpredictableSeed();
   if (!node.tls) return vote;

@@ -176,18 +176,6 @@ TEST_F(RedLockLive, OverTls) {
   EXPECT_TRUE((*factory)->TryLock("tls")->IsAcquired());
 }
 
-TEST_F(RedLockLive, AnAclUserWithLeastPrivilegesSuffices) {
-  fleet_[0].Run({"ACL", "SETUSER", "locker", "on", ">secret", "~redlock:*", "&redlock:*", "+set",
-                 "+get", "+del", "+pexpire", "+publish", "+eval", "+evalsha", "+script|load",
-                 "+ping", "+client|setname"});
-  const auto factory =
-      ConnectTo({fleet_[0].endpoint().ToString() + ",user=locker,password=secret"}, 1);
-  auto lock = factory->CreateLock("acl", milliseconds(300));
-  EXPECT_TRUE(lock->IsAcquired());
-  EXPECT_TRUE(Eventually([&] { return lock->extend_count() > 0; }));
-  EXPECT_EQ(lock->Release().released, 1);
-}
-
 TEST_F(RedLockLive, AWaitIsCancelled) {
   const auto factory = ConnectTo(fleet_);
   auto held = factory->CreateLock("cancelled", kLiveExpiry);

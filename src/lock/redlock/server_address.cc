@@ -31,17 +31,6 @@ bool AreAlike(const redis::ConnectionSettings& a, const redis::ConnectionSetting
 
 }  // namespace
 
-Result<redis::NodeOptions> ParseServerAddress(std::string_view text) {
-  auto settings = redis::ParseConnectionText(text);
-  if (!settings) return std::unexpected(settings.error());
-  if (settings->topology != redis::Topology::kNodes || settings->endpoints.size() != 1)
-    return Fail(ErrorCode::kUnsupported,
-                "one end point is one vote: give each server an end point of its own, host:port, "
-                "without Sentinels or a cluster");
-  if (auto fit = CheckFitForLocks(*settings); !fit) return std::unexpected(fit.error());
-  return std::move(settings->node);
-}
-
 Result<redis::ConnectionSettings> ParseVote(std::span<const std::string> texts) {
   if (texts.empty()) return Fail(ErrorCode::kInvalidArgument, "an end point has no address");
   std::optional<redis::ConnectionSettings> vote;

@@ -8,8 +8,15 @@
 namespace itemgate::redlock {
 namespace {
 
+/// The options of the server that a text names.
+Result<redis::NodeOptions> ServerOf(const std::string& text) {
+  auto vote = ParseVote({&text, 1});
+  if (!vote) return std::unexpected(vote.error());
+  return std::move(vote->node);
+}
+
 TEST(ServerAddress, StackExchangeText) {
-  const auto address = ParseServerAddress(
+  const auto address = ServerOf(
       "redis.example:7000, password=se "
       "cret=,User=locker,defaultDatabase=3,abortConnect=false,ssl=False,name=me");
   ASSERT_TRUE(address.has_value()) << address.error().message;
@@ -21,7 +28,7 @@ TEST(ServerAddress, StackExchangeText) {
 }
 
 TEST(ServerAddress, Uri) {
-  const auto address = ParseServerAddress("redis://user:pa:ss@127.0.0.1:6380/2");
+  const auto address = ServerOf("redis://user:pa:ss@127.0.0.1:6380/2");
   ASSERT_TRUE(address.has_value());
   EXPECT_EQ(address->endpoint.port, 6380);
   EXPECT_EQ(address->greeting.user, "user");
@@ -30,38 +37,35 @@ TEST(ServerAddress, Uri) {
 }
 
 TEST(ServerAddress, Tls) {
-  EXPECT_FALSE(ParseServerAddress("host:1,ssl=false")->tls.has_value());
-  EXPECT_TRUE(ParseServerAddress("host:1,ssl=true")->tls.has_value());
-  EXPECT_TRUE(ParseServerAddress("rediss://host:1")->tls.has_value());
-  EXPECT_EQ(ParseServerAddress("host:1,ssl=true,sslHost=name")->tls->server_name, "name");
+  EXPECT_FALSE(ServerOf("host:1,ssl=false")->tls.has_value());
+  EXPECT_TRUE(ServerOf("host:1,ssl=true")->tls.has_value());
+  EXPECT_TRUE(ServerOf("rediss://host:1")->tls.has_value());
+  EXPECT_EQ(ServerOf("host:1,ssl=true,sslHost=name")->tls->server_name, "name");
 }
 
 TEST(ServerAddress, WhatIsMeantForTlsIsNeverPlain) {
-  EXPECT_EQ(ParseServerAddress("host:1,ssl=ture").error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(ParseServerAddress("host,ssl=true")->endpoint.port, 6380);
-  const auto address = ParseServerAddress("host:1,ssl=true,sslCaFile=ca.pem,sslCertFile=c.pem");
+  EXPECT_EQ(ServerOf("host:1,ssl=ture").error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(ServerOf("host,ssl=true")->endpoint.port, 6380);
+  const auto address = ServerOf("host:1,ssl=true,sslCaFile=ca.pem,sslCertFile=c.pem");
   ASSERT_TRUE(address.has_value()) << address.error().message;
   EXPECT_EQ(address->tls->ca_file, "ca.pem");
   EXPECT_EQ(address->tls->certificate_file, "c.pem");
 }
 
 TEST(ServerAddress, AUriIsPercentDecoded) {
-  EXPECT_EQ(ParseServerAddress("redis://:p%40ss@host:1")->greeting.password, "p@ss");
+  EXPECT_EQ(ServerOf("redis://:p%40ss@host:1")->greeting.password, "p@ss");
 }
 
 TEST(ServerAddress, ThePortMayBeLeftOut) {
-  EXPECT_EQ(ParseServerAddress("localhost")->endpoint.port, 6379);
-  EXPECT_EQ(ParseServerAddress("redis://localhost")->endpoint.port, 6379);
+  EXPECT_EQ(ServerOf("localhost")->endpoint.port, 6379);
+  EXPECT_EQ(ServerOf("redis://localhost")->endpoint.port, 6379);
 }
 
 TEST(ServerAddress, WhatIsNotHonouredIsRefused) {
-  EXPECT_EQ(ParseServerAddress("").error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(ParseServerAddress("host:1,serviceName=x").error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(ParseServerAddress("host:1,other:2").error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(ParseServerAddress("host:1,channelPrefix=p").error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(ParseServerAddress("redis+cluster://host:1").error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(ParseServerAddress("host:1,defaultDatabase=x").error().code,
-            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(ServerOf("").error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(ServerOf("host:1,channelPrefix=p").error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(ServerOf("redis+cluster://host:1").error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(ServerOf("host:1,defaultDatabase=x").error().code, ErrorCode::kInvalidArgument);
 }
 
 TEST(ServerAddress, AVoteMayBeAGroup) {
