@@ -36,14 +36,15 @@ class Node::Impl final : public std::enable_shared_from_this<Node::Impl>, privat
     closed_ = true;
   }
 
+  // Deadlines count from the beginning of the round: a call costs no look at the clock.
   void Send(const CommandList& commands, const CallOptions& options, Callback callback) {
-    connection_.Send(commands, options, context_.clock.Now(), std::move(callback));
+    connection_.Send(commands, options, context_.loop.RoundTime(), std::move(callback));
     SettleSoon();
   }
 
   void Eval(const Script& script, const ScriptInput& input, const CallOptions& options,
             Callback callback) {
-    connection_.Eval(script, input, options, context_.clock.Now(), std::move(callback));
+    connection_.Eval(script, input, options, context_.loop.RoundTime(), std::move(callback));
     SettleSoon();
   }
 
