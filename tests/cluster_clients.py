@@ -13,6 +13,7 @@ from serving import wait_until
 SAVED = ("created", "duplicate", "joined")
 # What else an answer can be, by status; and "lost", if none came.
 OTHER = {202: "in-progress", 502: "unknown", 503: "refused", 507: "full"}
+BREAKS = ("refused", "unknown", "in-progress", "lost")  # what comes while the database is not there
 DEADLINE_SECONDS = 2
 RECOVERY_SECONDS = 30  # on however busy a machine
 PAUSE_SECONDS = 0.02

@@ -11,7 +11,7 @@ import sys
 import time
 import unittest
 
-from cluster_clients import ClusterTest
+from cluster_clients import BREAKS, ClusterTest
 from processes import die_with_parent
 from serving import wait_until
 
@@ -72,7 +72,6 @@ class Namespace:
 class Partitions(ClusterTest):
     FLAGS = ("--postgres.timeout", "2s", "--lock", "redlock")
     OPTIONS = {"servers": 0, "host": "0.0.0.0"}  # of the namespace
-    BREAKS = ("refused", "unknown", "in-progress", "lost")
 
     @classmethod
     def setUpClass(cls):
@@ -91,7 +90,7 @@ class Partitions(ClusterTest):
     def partition(self, *directions):
         """Cuts the first server off from the database: full, or one way. Others must not notice."""
         cut, whole = self.servers[0], self.servers[1:]
-        with self.clients(*self.BREAKS, servers=[cut], deadline=6, threads=3) as clients, \
+        with self.clients(*BREAKS, servers=[cut], deadline=6, threads=3) as clients, \
                 self.clients(servers=whole, threads=3) as unaffected:
             clients.wait_for_saved()
             for direction in directions:

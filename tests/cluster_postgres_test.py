@@ -12,11 +12,10 @@ import time
 import unittest
 from pathlib import Path
 
-from cluster_clients import ClusterTest
+from cluster_clients import BREAKS, ClusterTest
 from cutting_proxy import CuttingProxy
 from serving import wait_until
 
-BREAKS = ("refused", "unknown", "in-progress", "lost")
 CONNECTIONS_MAX = 30
 
 

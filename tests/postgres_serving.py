@@ -1,4 +1,4 @@
-"""Starts PostgreSQL servers: a new cluster in a folder each, on a free port of loopback.
+"""Starts PostgreSQL servers, and standbys of them: a new cluster in a folder each, on a free port of loopback.
 
 A server is ended by its process id, and ends with the thread that started it if the test crashes.
 """
@@ -31,8 +31,10 @@ class Postgres:
     whoever can reach that.
     """
 
-    def __init__(self, *settings, folder=None, host="127.0.0.1", durable=False):
-        self.settings = settings
+    process = None
+
+    def __init__(self, *settings, folder=None, host="127.0.0.1", durable=False, initdb_arguments=()):
+        self.settings, self._initdb_arguments = settings, initdb_arguments
         if not durable:
             self.settings += ("fsync=off",)  # tests kill processes, not the machine
         self.folder, self.host = folder, host
@@ -45,17 +47,10 @@ class Postgres:
         if os.geteuid() == 0:
             shutil.chown(self.folder, "postgres", "postgres")
         self.port = free_port()
-        made = subprocess.run(
-            as_database_user([PROGRAMS / "initdb", "-D", self.folder / "data", "-A", "trust", "-U", "postgres",
-                              "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]),
-            capture_output=True, text=True, cwd="/")
-        if made.returncode != 0:
-            raise RuntimeError(f"initdb failed:\n{made.stderr}")
-        with open(self.folder / "data" / "pg_hba.conf", "a", encoding="ascii") as rules:
-            rules.write("host all all all trust\n")
         try:
+            self._make_data()
             self.start()
-            self.query("CREATE DATABASE items", database="postgres")
+            self._prepare()
         except BaseException:
             self.__exit__()
             raise
@@ -65,6 +60,20 @@ class Postgres:
         self.stop()
         if self._temporary:
             shutil.rmtree(self.folder)
+
+    def _make_data(self):
+        self._make([PROGRAMS / "initdb", "-D", self.folder / "data", "-A", "trust", "-U", "postgres", "--no-sync",
+                    "-E", "UTF8", "--locale=C.UTF-8", *self._initdb_arguments])
+        with open(self.folder / "data" / "pg_hba.conf", "a", encoding="ascii") as rules:
+            rules.write("host all all all trust\n")
+
+    def _make(self, command):
+        made = subprocess.run(as_database_user(command), capture_output=True, text=True, cwd="/")
+        if made.returncode != 0:
+            raise RuntimeError(f"{command[0]} failed:\n{made.stderr}")
+
+    def _prepare(self):
+        self.query("CREATE DATABASE items", database="postgres")
 
     @property
     def url(self):
@@ -87,7 +96,7 @@ class Postgres:
         log = open(self.log_path, "ab")
 
         def answers():
-            if not hasattr(self, "process") or self.process.poll() is not None:
+            if self.process is None or self.process.poll() is not None:
                 # For the first time, or because processes of the one before still held its memory.
                 self.process = subprocess.Popen(as_database_user(command), stdout=log, stderr=log,
                                                 stdin=subprocess.DEVNULL, cwd="/")
@@ -116,6 +125,8 @@ class Postgres:
 
     def stop(self):
         """An immediate stop, as after a power failure; gives its shared memory back. Also of one that is paused."""
+        if self.process is None:
+            return
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT)
             self.resume()
@@ -127,6 +138,12 @@ class Postgres:
     def resume(self):
         self.signal_all(signal.SIGCONT)
 
+    def configure(self, name, value):
+        """Changes a setting, and waits until it is so for new sessions."""
+        self.query(f"ALTER SYSTEM SET {name} = {value}")
+        self.query("SELECT pg_reload_conf()")  # not in the same transaction
+        wait_until(lambda: self.query(f"SHOW {name}") == [value.strip("'")], f"{name} is {value}")
+
     def query(self, sql, database="items"):
         """Runs SQL; gives what psql prints, row by row."""
         done = subprocess.run(
@@ -134,3 +151,43 @@ class Postgres:
              f"postgres://postgres@127.0.0.1:{self.port}/{database}", "-c", sql],
             check=True, capture_output=True, text=True)
         return done.stdout.splitlines()
+
+
+class Standby(Postgres):
+    """A standby that streams from a running primary. A context manager.
+
+    `synchronous`: from then on each commit of the primary waits for it.
+    """
+
+    def __init__(self, primary, *settings, synchronous=False, **options):
+        super().__init__(*settings, **options)
+        self.primary, self._synchronous = primary, synchronous
+
+    def _make_data(self):
+        self._make([PROGRAMS / "pg_basebackup", "-D", self.folder / "data", "-h", "127.0.0.1", "-p", self.primary.port,
+                    "-U", "postgres", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+
+    def _prepare(self):
+        if self._synchronous:
+            self.primary.configure("synchronous_standby_names", "'*'")
+        expected = "sync" if self._synchronous else "async"
+        wait_until(lambda: self.primary.query("SELECT state, sync_state FROM pg_stat_replication")
+                   == [f"streaming|{expected}"], "the standby follows")
+
+    def wait_until_level(self):
+        """Until it has all that the primary has committed by now."""
+        position = self.primary.query("SELECT pg_current_wal_insert_lsn()")[0]
+        wait_until(lambda: self.query(f"SELECT pg_last_wal_replay_lsn() >= '{position}'") == ["t"], "it is level")
+
+    def hold_up(self):
+        """From now on it gets nothing: the process of the primary that sends to it stands still."""
+        os.kill(int(self.primary.query("SELECT pid FROM pg_stat_replication")[0]), signal.SIGSTOP)
+
+    def promote(self, may_lack_commits):
+        """What docs/postgres.md tells an operator to do once the primary is surely off."""
+        if may_lack_commits:
+            self.configure("default_transaction_read_only", "on")
+        self.query("SELECT pg_promote(wait_seconds => 60)")
+        if may_lack_commits:
+            self.query("BEGIN READ WRITE; UPDATE itemgate.store SET generation = generation + 1; COMMIT")
+            self.configure("default_transaction_read_only", "off")

@@ -40,6 +40,7 @@ struct StoreStatistics {
   std::uint64_t syncs = 0;          // times data was forced to disk since the store was opened
   /// False after an error that only opening the store anew can mend, and while a database cannot be reached.
   bool accepts_items = true;
+  bool may_have_lost_items = false;  // see ItemStore
 };
 
 /// The durable arbiter of what is saved: whoever inserts a content first there has won. Gives the ids.
@@ -70,6 +71,10 @@ class ItemStore {
   [[nodiscard]] virtual Result<std::vector<Item>> List(ItemId after, PageLimits limits) = 0;
 
   [[nodiscard]] virtual StoreStatistics Statistics() const = 0;
+
+  /// True from when it is found that items which were reported as saved may be gone, as after a failover of a database:
+  /// whatever callers remember of the store is void, and it serves nothing until it is opened anew. Cost: next to none.
+  [[nodiscard]] virtual bool may_have_lost_items() const { return false; }
 };
 
 }  // namespace itemgate

@@ -340,7 +340,10 @@ std::optional<std::string> ServeImpl::WhyNotReady() const {
   if (!store.accepts_items)
     return !is_shared_
                ? "the store accepts no items after an error of the disk; mend it, then restart"
-               : "the database cannot be reached, or had a failover that needs a restart";
+           : store.may_have_lost_items
+               ? "the database had a failover and may lack items that this server remembers; "
+                 "restart it"
+               : "the database cannot be reached, or has tables of a newer version";
   return std::nullopt;
 }
 

@@ -30,6 +30,10 @@ constexpr std::string_view kParkedText =
     "the backend was perhaps given this content by a server that is gone, and does not have it "
     "now; it is parked until the backend has it, or an operator resolves it";
 
+constexpr std::string_view kTooEarlyText =
+    "this server was started after a failover of the database, and what was sent before that may "
+    "still be on its way to the backend; send it again later";
+
 }  // namespace
 
 ClaimedSaves::ClaimedSaves(const Parts& parts, const Options& options)
@@ -112,31 +116,37 @@ auto ClaimedSaves::Insisted(Ask ask) {
 /// Goes on with a claim that is ours.
 Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, Done done) {
   const ContentKey& key = insertion.key;
-  const bool may_send = MaySend(mine);
+  const bool is_first = mine.fence.epoch == 1;
+  const bool is_early = is_first && IsEarly(mine);
   const Result<std::uint64_t> there = co_await Reply<Result<std::uint64_t>>([&](auto told) {
     parts_.backend.FindItemsWithContent(key, insertion.content, std::move(told));
   });
   Result<void> sent;
   bool is_there = there && *there > 0;
-  if (!there) {
-    sent = Fail(may_send ? ErrorCode::kFailed : ErrorCode::kUnknown, there.error().message);
-  } else if (!is_there && !may_send) {
+  if (is_there) {
+    // That is all there was to do.
+  } else if (is_early) {
+    sent = Fail(ErrorCode::kUnavailable, std::string(kTooEarlyText));
+  } else if (!there) {
+    sent = Fail(is_first ? ErrorCode::kFailed : ErrorCode::kUnknown, there.error().message);
+  } else if (!is_first) {
     sent = Fail(ErrorCode::kUnknown, std::string(kParkedText));
-  } else if (!is_there) {
+  } else {
     sent = co_await Reply<Result<void>>(
         [&](auto told) { parts_.backend.SaveItem(key, insertion.content, std::move(told)); });
     is_there = sent.has_value();
   }
 
-  if (!is_there && sent.error().code == ErrorCode::kFailed) {
+  if (is_there) {
+    Confirm(insertion, mine, std::move(done));
+    co_return;
+  }
+  if (is_early || sent.error().code == ErrorCode::kFailed) {
     (void)co_await Insisted([&](auto told) { parts_.claims.Release(key, mine, std::move(told)); });
     co_return End(mine.attempt, std::move(done), std::unexpected(sent.error()));
   }
-  if (!is_there) {
-    (void)co_await Insisted([&](auto told) { parts_.claims.Park(key, mine, std::move(told)); });
-    co_return End(mine.attempt, std::move(done), Fail(ErrorCode::kUnknown, sent.error().message));
-  }
-  Confirm(insertion, mine, std::move(done));
+  (void)co_await Insisted([&](auto told) { parts_.claims.Park(key, mine, std::move(told)); });
+  End(mine.attempt, std::move(done), Fail(ErrorCode::kUnknown, sent.error().message));
 }
 
 /// The backend has it.
@@ -154,10 +164,8 @@ Detached ClaimedSaves::Confirm(Insertion& insertion, ClaimHolder mine, Done done
   End(mine.attempt, std::move(done), {});
 }
 
-bool ClaimedSaves::MaySend(const ClaimHolder& mine) const {
-  if (mine.fence.epoch > 1) return false;
-  // After a failover a claim may be missing that was there before.
-  return mine.fence.generation == 1 || parts_.clock.Now() - start_ >= options_.horizon;
+bool ClaimedSaves::IsEarly(const ClaimHolder& mine) const {
+  return mine.fence.generation > 1 && parts_.clock.Now() - start_ < options_.horizon;
 }
 
 std::int64_t ClaimedSaves::NewAttempt() {

@@ -61,7 +61,8 @@ class ClaimedSaves final : public BackendSaves {
   /// nobody.
   Detached Insist(Ask ask, std::move_only_function<void(ClaimState)> told);
   [[nodiscard]] auto Insisted(Ask ask);
-  [[nodiscard]] bool MaySend(const ClaimHolder& mine) const;
+  /// So soon after what may have been a failover that a claim of an attempt which is not over may be missing.
+  [[nodiscard]] bool IsEarly(const ClaimHolder& mine) const;
   /// A claim of this server that nobody will end: a try of it came to the database after its attempt had ended.
   [[nodiscard]] bool IsLeftOver(const ClaimState& state) EXCLUDES(mutex_);
   [[nodiscard]] std::int64_t NewAttempt() EXCLUDES(mutex_);

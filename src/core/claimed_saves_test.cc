@@ -161,10 +161,10 @@ TEST_F(ClaimedSavesTest, WhatTheBackendRefusedIsFreeAgain) {
 TEST_F(ClaimedSavesTest, AfterAFailoverNothingIsSentBeforeTheHorizon) {
   claims_.RaiseGeneration();
   Save(one_, first_);
-  EXPECT_EQ(first_.result->error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(first_.result->error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(backend_.sent_count, 0);
   executor_.Advance(61s);
-  Saving later{.insertion = InsertionOf("another")};
+  Saving later{.insertion = InsertionOf("content")};  // nothing holds it
   Save(one_, later);
   EXPECT_EQ(backend_.sent_count, 1);
   backend_.End();

@@ -308,7 +308,7 @@ Result<ContentKey> ItemIntegrationService::Impl::Examine(const Insertion& insert
 
 std::optional<SaveResult> ItemIntegrationService::Impl::AnswerOfNearCache(const ContentKey& key) {
   const auto id = near_cache_.Find(key);
-  if (!id) return std::nullopt;
+  if (!id || parts_.store.may_have_lost_items()) return std::nullopt;
   near_cache_hits_.fetch_add(1, std::memory_order_relaxed);
   return SaveResult{.outcome = Outcome::kDuplicate, .id = *id};
 }

@@ -107,6 +107,17 @@ TEST_F(ServiceTest, SavesAContentOnceAndAnswersRepeatsWithItsId) {
   EXPECT_EQ(service().Statistics().near_cache_hits, 1U);
 }
 
+TEST_F(ServiceTest, WhatItRemembersOfAStoreThatLostItemsIsVoid) {
+  (void)service().SaveItem("a");
+  store_.EndByLoss();
+  EXPECT_EQ(service().SaveItem("a").outcome, Outcome::kUnavailable);
+  EXPECT_FALSE(service().FindItemsWithContent("a"));
+  std::optional<SaveResult> told;
+  service().AwaitSaveAsync(MakeContentKey({}, "a").value(), {},
+                           [&told](SaveResult result) { told = std::move(result); });
+  EXPECT_EQ(told->outcome, Outcome::kUnavailable);
+}
+
 TEST_F(ServiceTest, RejectsWhatCannotBeAnItemAndSaysWhy) {
   options_.content_bytes_max = 10;
   const std::string long_type(256, 'x');

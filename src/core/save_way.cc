@@ -81,6 +81,7 @@ bool UsesLock(const ServiceParts& parts, LockUse use) {
 
 SaveWay::SaveWay(const ServiceParts& parts, const ServiceOptions& options, Host& host)
     : host_(host),
+      store_(parts.store),
       clock_(parts.clock),
       executor_(parts.executor),
       lock_wait_max_(parts.backend != nullptr
@@ -125,7 +126,7 @@ void SaveWay::SaveAgain(Saving& saving) {
 
 Detached SaveWay::SaveTogether(SaveCall& call) {
   std::vector<Saving*> owners = OwnersOf(call);
-  if (seen_ && seen_->ShouldLook(owners.size())) {
+  if (remembers() && seen_->ShouldLook(owners.size())) {
     const Ids found = co_await Looked(*seen_, call, KeysOf(owners));
     SettleFound(owners, found);
   }
@@ -170,7 +171,7 @@ Detached SaveWay::SaveAlone(Saving& saving, Alone from) {
     if (guarded.empty() || guarded.front().state == Guarded::State::kBusy) {
       guarded = co_await Acquired(*guard_, call, std::vector(1, saving.key), lock_wait_max_);
       // Whoever had it may have saved it.
-      if (seen_) found = (co_await Looked(*seen_, call, std::vector(1, saving.key))).front();
+      if (remembers()) found = (co_await Looked(*seen_, call, std::vector(1, saving.key))).front();
     }
     if (guarded.front().lease != nullptr) leases.push_back(std::move(guarded.front().lease));
   }

@@ -69,6 +69,8 @@ class SaveWay {
     kLockIsBusy,  // somebody else had it a moment ago
   };
 
+  /// There is a seen cache, and what it knows holds.
+  [[nodiscard]] bool remembers() const { return seen_ && !store_.may_have_lost_items(); }
   Detached SaveTogether(SaveCall& call);
   Detached SaveAlone(Saving& saving, Alone from);
   /// Settles those that were found, and leaves the others.
@@ -80,6 +82,7 @@ class SaveWay {
 
   // Constant after construction, or synchronise themselves.
   Host& host_;
+  const ItemStore& store_;
   const Clock& clock_;
   Executor& executor_;
   const Duration lock_wait_max_;

@@ -124,6 +124,15 @@ TEST_F(SeenCacheTest, WhatAnotherServerSavedIsAnsweredWithoutTheStore) {
   EXPECT_EQ(executor_.waiting_count(), 0U);
 }
 
+TEST_F(SeenCacheTest, IsNotAskedAboutAStoreThatLostItems) {
+  Send({"a"});
+  Restart();
+  store_.EndByLoss();
+  Send({"a"});
+  EXPECT_EQ(answers_[1].outcome, Outcome::kUnavailable);
+  EXPECT_EQ(memory_.Statistics().looks, 1U);
+}
+
 TEST_F(SeenCacheTest, ACallLooksOnceForAllThatIsNewInIt) {
   Send({"a", "b"});
   Restart();

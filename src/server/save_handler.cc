@@ -82,6 +82,9 @@ std::optional<Problem> BeginAttempt(ApiState& api, const Route& route, Saving& s
       saving.attempt = Attempt(table, found.handle);
       return std::nullopt;
     case State::kFinished:
+      if (api.parts.store_statistics().may_have_lost_items)
+        return Problem{.code = ProblemCode::kStoreUnavailable,
+                       .detail = "what was saved may be lost since; send it again later"};
       saving.replay = found.answer;
       return std::nullopt;
     case State::kRunning:

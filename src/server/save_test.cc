@@ -225,6 +225,14 @@ TEST_F(ApiTest, ReplaysTheAnswerToAnIdempotencyKey) {
   EXPECT_EQ(Save("b", {{"Idempotency-Key", "k1"}}).status, 201);
 }
 
+TEST_F(ApiTest, AnAnswerAboutWhatMayBeLostIsNotReplayed) {
+  EXPECT_EQ(Save("a", {{"Idempotency-Key", "k"}}).status, 201);
+  store_.EndByLoss();
+  const http::Response again = Save("a", {{"Idempotency-Key", "k"}});
+  EXPECT_EQ(again.status, 503);
+  EXPECT_EQ(CodeOf(again), "store-unavailable");
+}
+
 TEST_F(ApiTest, AnIdempotencyKeyUnderWayIsAConflictAndAFailureForgetsIt) {
   store_.Hold();
   const auto first = BeginSave("a", {{"Idempotency-Key", "k"}});

@@ -90,6 +90,9 @@ class PostgresStoreImpl final : public PostgresStore {
   Result<Item> Get(ItemId id) override;
   Result<std::vector<Item>> List(ItemId after, PageLimits limits) override;
   StoreStatistics Statistics() const override;
+  bool may_have_lost_items() const override {
+    return ended_.load(std::memory_order_relaxed) == Ended::kGeneration;
+  }
   ClaimStore& claims() override { return *claims_; }
   Membership& membership() override { return *membership_; }
   Result<std::vector<ParkedContent>> ParkedContents() override;
@@ -314,7 +317,8 @@ StoreStatistics PostgresStoreImpl::Statistics() const {
           .disk_bytes = disk_bytes_.load(std::memory_order_relaxed),
           .syncs = commits_.load(std::memory_order_relaxed),
           .accepts_items = client_->is_reachable() && !has_ended() &&
-                           clock_.Now() - heard_.load(std::memory_order_relaxed) < kSilenceMax};
+                           clock_.Now() - heard_.load(std::memory_order_relaxed) < kSilenceMax,
+          .may_have_lost_items = may_have_lost_items()};
 }
 
 void PostgresStoreImpl::PollLater() {
@@ -329,8 +333,8 @@ void PostgresStoreImpl::Poll() {
                   if (answer) {
                     Heard();
                     const Look look = LookOf(answer->front());
+                    if (look.version > kPostgresSchemaVersion && !has_ended()) End(Ended::kVersion);
                     if (look.generation != generation_) End(Ended::kGeneration);
-                    if (look.version > kPostgresSchemaVersion) End(Ended::kVersion);
                     disk_bytes_.store(look.disk_bytes, std::memory_order_relaxed);
                     SawLastId(look.last_id, /*by_others=*/true);
                   }

@@ -203,6 +203,7 @@ TEST_F(PostgresStoreLiveTest, AnotherGenerationEndsTheService) {
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("restart"));
   EXPECT_FALSE(store->Statistics().accepts_items);
+  EXPECT_TRUE(store->may_have_lost_items());
   EXPECT_FALSE(store->Get(ItemId{1}));
   EXPECT_EQ(InsertOne(*OpenStore(clock_, url_), "a").id, ItemId{1});
 }
@@ -244,6 +245,7 @@ TEST_F(PostgresStoreLiveTest, TablesThatBecameNewerEndTheService) {
   Query("INSERT INTO itemgate.migration (version) VALUES (99)");
   while (store->Statistics().accepts_items) (void)store->Get(ItemId{1});
   EXPECT_THAT(store->Get(ItemId{1}).error().message, HasSubstr("newer program"));
+  EXPECT_FALSE(store->may_have_lost_items());
 }
 
 TEST_F(PostgresStoreLiveTest, WhoHoldsTheLockAndStandsStillCanBeEnded) {
