@@ -11,8 +11,8 @@ namespace itemgate {
 /// For live tests: several independent redis-servers.
 class RedisFleet {
  public:
-  explicit RedisFleet(int count) {
-    for (int i = 0; i < count; ++i) servers_.push_back(std::make_unique<RedisServer>());
+  explicit RedisFleet(int count, const RedisServer::Options& options = {}) {
+    for (int i = 0; i < count; ++i) servers_.push_back(std::make_unique<RedisServer>(options));
   }
 
   [[nodiscard]] RedisServer& operator[](std::size_t index) { return *servers_[index]; }

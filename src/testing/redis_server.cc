@@ -4,13 +4,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -20,6 +18,7 @@
 #include <gtest/gtest.h>
 
 #include "base/check.h"
+#include "testing/program.h"
 
 namespace itemgate {
 namespace {
@@ -48,51 +47,9 @@ std::pair<Descriptor, Endpoint> BindFreePort() {
   return {std::move(bound), *endpoint};
 }
 
-/// Starts a program; its output goes to `output`.
-pid_t Spawn(const std::vector<std::string>& command, int output) {
-  std::vector<char*> arguments;
-  for (const std::string& argument : command)
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
-  const pid_t parent = getpid();
-  const pid_t child = fork();
-  ITEMGATE_CHECK(child >= 0);
-  if (child > 0) return child;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that dies leaves nothing behind
-  if (getppid() != parent) _exit(127);
-  dup2(output, STDOUT_FILENO);
-  dup2(output, STDERR_FILENO);
-  execvp(arguments[0], arguments.data());
-  _exit(127);
-}
-
-struct Ended {
-  int status = -1;
-  std::string output;
-};
-
-Ended RunProgram(const std::vector<std::string>& command) {
-  std::array<int, 2> ends{};
-  ITEMGATE_CHECK(pipe2(ends.data(), O_CLOEXEC) == 0);
-  const pid_t child = Spawn(command, ends[1]);
-  close(ends[1]);
-  const Descriptor read_end(ends[0]);
-  Ended ended;
-  std::array<char, 4096> buffer{};
-  for (ssize_t size; (size = read(read_end.get(), buffer.data(), buffer.size())) != 0;) {
-    if (size < 0 && errno != EINTR) break;
-    if (size > 0) ended.output.append(buffer.data(), static_cast<std::size_t>(size));
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  ended.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  while (ended.output.ends_with('\n')) ended.output.pop_back();
-  return ended;
-}
-
 void OpenSsl(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "openssl");
-  const Ended ended = RunProgram(arguments);
+  const EndedProgram ended = RunProgram(arguments);
   ASSERT_EQ(ended.status, 0) << ended.output;
 }
 
@@ -159,7 +116,7 @@ void RedisServer::Start() {
   if (options_.sentinel) command.emplace_back("--sentinel");
   command.insert(command.end(), options_.arguments.begin(), options_.arguments.end());
   const Descriptor nowhere(open("/dev/null", O_WRONLY | O_CLOEXEC));
-  pid_ = Spawn(command, nowhere.get());
+  pid_ = StartProgram(command, nowhere.get());
   for (int i = 0; i < 3000 && !Answers(); ++i) {
     if (waitpid(pid_, nullptr, WNOHANG) == pid_) {
       pid_ = 0;
@@ -212,7 +169,7 @@ std::vector<std::string> RedisServer::ClientCommand() const {
 std::string RedisServer::Run(const std::vector<std::string>& command) const {
   std::vector<std::string> all = ClientCommand();
   all.insert(all.end(), command.begin(), command.end());
-  const Ended ended = RunProgram(all);
+  const EndedProgram ended = RunProgram(all);
   EXPECT_EQ(ended.status, 0) << ended.output;
   return ended.output;
 }
