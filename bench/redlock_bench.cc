@@ -30,6 +30,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::string_view kId = "0f8fad5b-d9cb-469f-a165-70867728950e";
+constexpr milliseconds kRetry(100);  // of who waits for a name
 const SystemClock kClock;
 
 struct Row {
@@ -145,39 +146,82 @@ class Floor final : public redlock::VoteReceiver {
   Row row_;
 };
 
-/// The common libraries: for each server in turn ask and wait. One connection for each caller and server.
-Row Sequential(const std::vector<std::string>& addresses, int callers, Duration time) {
+void Pass(Duration time) {
+  EventLoop loop(kClock);
+  (void)loop.PostAfter(time, [&] { loop.Stop(); });
+  loop.Run();
+}
+
+/// What the common libraries do for one caller: each server in turn is asked, and waited for, over a connection of its
+/// own.
+class InTurn {
+ public:
+  InTurn(const std::vector<std::string>& addresses, const std::string& name, std::uint64_t seed)
+      : random_(seed) {
+    for (const std::string& address : addresses) {
+      const auto resolved = Resolve(*Endpoint::Parse(address));
+      sockets_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      if (connect(sockets_.back().get(), reinterpret_cast<const sockaddr*>(&resolved->storage),
+                  resolved->length) != 0)
+        std::abort();
+    }
+    const std::string key = "redlock:" + name;
+    const std::string id = std::to_string(seed) + std::string(kId);  // the callers' own
+    set_.Add("SET", key, id, std::string_view("EX"), 30, std::string_view("NX"));
+    unlock_.Add("EVALSHA", redlock::kUnlockScript.digest, 1, key, id);
+  }
+
+  /// Until it is acquired, with random pauses as long as ours are when nobody wakes; false: the time was over before.
+  [[nodiscard]] bool Acquire(Instant end) {
+    const Duration half = kRetry / 2;
+    while (true) {
+      std::size_t granted = 0;
+      for (const Descriptor& socket : sockets_) granted += Ask(socket, set_) == '+' ? 1 : 0;
+      if (granted >= sockets_.size() / 2 + 1) return true;
+      Release();
+      if (kClock.Now() >= end) return false;
+      Pass(half + Duration(random_.Below(static_cast<std::uint64_t>(half.count()))));
+    }
+  }
+  void Release() {
+    for (const Descriptor& socket : sockets_) (void)Ask(socket, unlock_);
+  }
+
+ private:
+  /// The first letter of the answer.
+  static char Ask(const Descriptor& socket, const redis::CommandList& command) {
+    std::array<char, 256> buffer;
+    const std::string_view bytes = command.bytes();
+    if (send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) std::abort();
+    if (recv(socket.get(), buffer.data(), buffer.size(), 0) <= 0) std::abort();
+    return buffer[0];
+  }
+
+  std::vector<Descriptor> sockets_;
+  redis::CommandList set_;
+  redis::CommandList unlock_;
+  Random random_;
+};
+
+/// So many callers; `name` is empty: each has a name of its own.
+Row Sequential(const std::vector<std::string>& addresses, int callers, Duration time,
+               const std::string& name) {
   Row all;
   Mutex mutex;  // guards all
   const Instant start = kClock.Now();
+  const Instant end = start + time;
   {
     std::vector<std::jthread> threads;
     for (int caller = 0; caller < callers; ++caller) {
       threads.emplace_back([&, caller] {
-        std::vector<Descriptor> sockets;
-        for (const std::string& address : addresses) {
-          const auto resolved = Resolve(*Endpoint::Parse(address));
-          sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-          if (connect(sockets.back().get(), reinterpret_cast<const sockaddr*>(&resolved->storage),
-                      resolved->length) != 0)
-            std::abort();
-        }
-        const auto ask = [](const Descriptor& socket, const redis::CommandList& command) {
-          std::array<char, 256> buffer;
-          const std::string_view bytes = command.bytes();
-          if (send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) std::abort();
-          if (recv(socket.get(), buffer.data(), buffer.size(), 0) <= 0) std::abort();
-        };
-        const std::string key = "redlock:sequential" + std::to_string(caller);
-        const redis::CommandList set("SET", key, kId, std::string_view("EX"), 30,
-                                     std::string_view("NX"));
-        const redis::CommandList unlock("EVALSHA", redlock::kUnlockScript.digest, 1, key, kId);
+        InTurn in_turn(addresses, name.empty() ? "sequential" + std::to_string(caller) : name,
+                       static_cast<std::uint64_t>(caller) + 1);
         Row row;
-        while (kClock.Now() < start + time) {
+        while (kClock.Now() < end) {
           const Instant began = kClock.Now();
-          for (const Descriptor& socket : sockets) ask(socket, set);
+          if (!in_turn.Acquire(end)) break;
           row.acquire_ns.push_back((kClock.Now() - began).count());
-          for (const Descriptor& socket : sockets) ask(socket, unlock);
+          in_turn.Release();
           ++row.cycles;
         }
         const MutexLock lock(mutex);
@@ -220,8 +264,7 @@ Row Blocking(RedLockFactory& factory, int callers, Duration time, const std::str
         while (kClock.Now() < start + time) {
           const Instant began = kClock.Now();
           auto lock = factory.CreateLock(
-              name,
-              {.wait = milliseconds(shared_name.empty() ? 0 : 60'000), .retry = milliseconds(100)});
+              name, {.wait = milliseconds(shared_name.empty() ? 0 : 60'000), .retry = kRetry});
           if (!lock->IsAcquired()) std::abort();
           row.acquire_ns.push_back((kClock.Now() - began).count());
           if (release == Release::kWaitedFor) lock->Release();
@@ -275,12 +318,6 @@ class InFlight {
   Row row_;  // the factory's thread's
 };
 
-void Pass(Duration time) {
-  EventLoop loop(kClock);
-  (void)loop.PostAfter(time, [&] { loop.Stop(); });
-  loop.Run();
-}
-
 double CpuSeconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -320,9 +357,11 @@ void Measure(RedisFleet& fleet, Duration time) {
       Blocking(*factory, count, time, "").Print("ours, blocking, " + at_once);
       Blocking(*factory, count, time, "", Release::kByDestructor)
           .Print("ours, blocking, destructor, " + at_once);
-      Sequential(addresses, count, time).Print("one server after the other, " + at_once);
+      Sequential(addresses, count, time, "").Print("one server after the other, " + at_once);
     }
     Blocking(*factory, 8, time, "contended").Print("ours, 8 blocking callers of one name" + with);
+    Sequential(addresses, 8, time, "contended")
+        .Print("one server after the other, 8 callers of one name" + with);
   }
   const auto factory = Connect(fleet.Addresses(5), 5);
   for (const int count : {1, 64}) {
