@@ -3,10 +3,38 @@
 #include <utility>
 
 #include "base/check.h"
+#include "net/transport.h"
 #include "redis/connection.h"
-#include "redis/transport.h"
 
 namespace itemgate::redis {
+namespace {
+
+constexpr TlsWords kTlsWords{.ca_file = "sslCaFile=..., or ca_file= in a URI",
+                             .certificate = "sslCertFile=..., sslKeyFile=...",
+                             .server_name = "sslHost=...",
+                             .plain = "use its tls-port, or leave TLS out",
+                             .server_ca_file = "its tls-ca-cert-file",
+                             .server_versions = "its tls-protocols"};
+
+Failure FailureOf(const TransportFailure& why) {
+  Failure failure{.may_have_run = true, .message = why.message};
+  switch (why.kind) {
+    case TransportFailure::Kind::kUnreachable:
+      failure.kind = FailureKind::kUnreachable;
+      failure.message.append("; ").append(AdviceFor(failure.kind));
+      break;
+    case TransportFailure::Kind::kTls:
+      failure.kind = FailureKind::kTls;
+      break;
+    case TransportFailure::Kind::kClosed:
+    case TransportFailure::Kind::kBroken:
+      failure.kind = FailureKind::kConnectionLost;
+      break;
+  }
+  return failure;
+}
+
+}  // namespace
 
 /// Moves bytes and time between a Connection and its Transport.
 class Node::Impl final : public std::enable_shared_from_this<Node::Impl>, private TransportOwner {
@@ -52,7 +80,7 @@ class Node::Impl final : public std::enable_shared_from_this<Node::Impl>, privat
     if (!transport_.is_up() || connection_.transport_number() != opened_) return;
     const std::string_view output = connection_.Output();
     if (output.empty()) return;
-    const std::size_t sent = transport_.Write(output);
+    const std::size_t sent = transport_.Write({output});
     if (sent == 0) return;
     connection_.Sent(sent);
     ++connection_.counters().writes;
@@ -148,9 +176,9 @@ class Node::Impl final : public std::enable_shared_from_this<Node::Impl>, privat
     return connection_.transport_number() == number;
   }
   void TransportMoved() override { Settle(); }
-  void TransportDown(const Failure& why) override {
+  void TransportDown(const TransportFailure& why) override {
     settles_ = true;
-    connection_.TransportDown(why, context_.clock.Now());
+    connection_.TransportDown(FailureOf(why), context_.clock.Now());
     Settle();
   }
 
@@ -187,7 +215,7 @@ Result<std::unique_ptr<Node>> Node::Make(const NodeContext& context, NodeOptions
                                          NodeListener* listener) {
   std::optional<TlsContext> tls;
   if (options.tls) {
-    auto made = TlsContext::Make(*options.tls);
+    auto made = TlsContext::Make(*options.tls, kTlsWords);
     if (!made) return std::unexpected(made.error());
     tls = *std::move(made);
   }

@@ -7,26 +7,10 @@
 
 #include "base/clock.h"
 #include "net/tcp.h"
+#include "net/tls.h"
 #include "redis/reply_reader.h"
 
 namespace itemgate::redis {
-
-/// How to secure a connection. Files are PEM and are read once, when the node is made.
-struct TlsOptions {
-  enum class Verify : std::uint8_t {
-    kChainAndName,
-    kNothing,  // encrypted, but anybody may be the server: for tests only
-  };
-
-  std::string ca_file;           // empty: what the system trusts
-  std::string certificate_file;  // of the client; empty: none
-  std::string key_file;          // empty: the certificate's file has it
-  std::string server_name;       // sent and verified; empty: the endpoint's host
-  Verify verify = Verify::kChainAndName;
-  bool tls_1_3_only = false;  // else 1.2 at least
-
-  friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
-};
 
 /// What a connection says first.
 struct Greeting {

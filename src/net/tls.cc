@@ -1,4 +1,4 @@
-#include "redis/tls.h"
+#include "net/tls.h"
 
 #include <utility>
 
@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 
-namespace itemgate::redis {
+namespace itemgate {
 namespace {
 
 /// What OpenSSL says of the error that came first; forgets them all.
@@ -20,9 +20,21 @@ std::string TakeReason() {
   return reason == nullptr ? "unknown error" : reason;
 }
 
-std::unexpected<Error> BadFile(const char* what, const std::string& path) {
-  return Fail(ErrorCode::kInvalidArgument, std::string("cannot use the ") + what + " \"" + path +
-                                               "\": " + TakeReason() + "; it must be PEM");
+/// "; what to do (how to say it)".
+std::string Advice(std::string_view what, std::string_view how) {
+  return std::string("; ").append(what).append(" (").append(how).append(")");
+}
+
+struct GivenFile {
+  std::string_view what;
+  const std::string& path;
+  std::string_view how;  // it was given
+};
+
+std::unexpected<Error> Refuse(const GivenFile& file) {
+  return Fail(ErrorCode::kInvalidArgument, "cannot use the " + std::string(file.what) + " \"" +
+                                               file.path + "\": " + TakeReason() +
+                                               Advice("it must be PEM", file.how));
 }
 
 /// What no host name and no address has; verified against it, a certificate would be refused or, worse, not be checked.
@@ -34,19 +46,20 @@ bool IsNoServerName(const std::string& name) {
   return address == nullptr;
 }
 
-std::string AdviceForCertificate(long verified, const std::string& server_name) {
+std::string AdviceForCertificate(long verified, const std::string& server_name,
+                                 const TlsWords& words) {
   switch (verified) {
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-      return "; give the file of the authority that signed it (sslCaFile=..., or ca_file= in a "
-             "URI)";
+      return Advice("give the file of the authority that signed it", words.ca_file);
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return "; the certificate is not for \"" + server_name +
-             "\": connect by a name that it has, or give one (sslHost=...)";
+      return Advice("the certificate is not for \"" + server_name +
+                        "\": connect by a name that it has, or give one",
+                    words.server_name);
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return "; renew the server's certificate, or set the clock";
     case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -56,16 +69,16 @@ std::string AdviceForCertificate(long verified, const std::string& server_name) 
   }
 }
 
-std::string AdviceForHandshake(const std::string& reason) {
+std::string AdviceForHandshake(const std::string& reason, const TlsWords& words) {
   if (reason.contains("wrong version number") || reason.contains("packet length too long"))
-    return "; the server does not speak TLS on this port: use its tls-port, or leave TLS out";
+    return "; the server does not speak TLS on this port: " + std::string(words.plain);
   if (reason.contains("certificate required") || reason.contains("handshake failure"))
-    return "; the server wants a client's certificate: give it and its key (sslCertFile=..., "
-           "sslKeyFile=...)";
+    return Advice("the server wants a client's certificate: give it and its key",
+                  words.certificate);
   if (reason.contains("unknown ca") || reason.contains("bad certificate"))
-    return "; the server does not trust our certificate: see its tls-ca-cert-file";
+    return "; the server does not trust our certificate: see " + std::string(words.server_ca_file);
   if (reason.contains("protocol"))
-    return "; the server offers no such version of TLS: see its tls-protocols";
+    return "; the server offers no such version of TLS: see " + std::string(words.server_versions);
   return "";
 }
 
@@ -74,15 +87,16 @@ std::string AdviceForHandshake(const std::string& reason) {
 void TlsContext::Free::operator()(ssl_ctx_st* context) const { SSL_CTX_free(context); }
 void TlsSession::Free::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
-TlsContext::TlsContext(TlsOptions options, std::unique_ptr<ssl_ctx_st, Free> context)
-    : options_(std::move(options)), context_(std::move(context)) {}
+TlsContext::TlsContext(TlsOptions options, const TlsWords& words,
+                       std::unique_ptr<ssl_ctx_st, Free> context)
+    : options_(std::move(options)), words_(&words), context_(std::move(context)) {}
 
-Result<TlsContext> TlsContext::Make(TlsOptions options) {
+Result<TlsContext> TlsContext::Make(TlsOptions options, const TlsWords& words) {
   if (IsNoServerName(options.server_name))
-    return Fail(ErrorCode::kInvalidArgument,
-                "\"" + options.server_name +
-                    "\" is no name of a server to verify: give a host name or an IP address, "
-                    "without port or zone");
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "\"" + options.server_name + "\" is no name of a server to verify" +
+            Advice("give a host name or an IP address, without port or zone", words.server_name));
   ERR_clear_error();
   std::unique_ptr<SSL_CTX, Free> context(SSL_CTX_new(TLS_client_method()));
   ITEMGATE_CHECK(context != nullptr);
@@ -92,17 +106,17 @@ Result<TlsContext> TlsContext::Make(TlsOptions options) {
   if (options.ca_file.empty())
     SSL_CTX_set_default_verify_paths(context.get());
   else if (SSL_CTX_load_verify_file(context.get(), options.ca_file.c_str()) != 1)
-    return BadFile("authority's certificate", options.ca_file);
+    return Refuse({"authority's certificate", options.ca_file, words.ca_file});
   if (!options.certificate_file.empty()) {
     const std::string& key = options.key_file.empty() ? options.certificate_file : options.key_file;
     if (SSL_CTX_use_certificate_chain_file(context.get(), options.certificate_file.c_str()) != 1)
-      return BadFile("client's certificate", options.certificate_file);
+      return Refuse({"client's certificate", options.certificate_file, words.certificate});
     if (SSL_CTX_use_PrivateKey_file(context.get(), key.c_str(), SSL_FILETYPE_PEM) != 1)
-      return BadFile("client's key", key);
+      return Refuse({"client's key", key, words.certificate});
   }
   const bool verifies = options.verify == TlsOptions::Verify::kChainAndName;
   SSL_CTX_set_verify(context.get(), verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
-  return TlsContext(std::move(options), std::move(context));
+  return TlsContext(std::move(options), words, std::move(context));
 }
 
 Result<std::unique_ptr<TlsSession>> TlsContext::NewSession(const std::string& host) const {
@@ -116,17 +130,18 @@ Result<std::unique_ptr<TlsSession>> TlsContext::NewSession(const std::string& ho
                         !name.contains('\0');
     ERR_clear_error();
     if (verifies && !is_set)
-      return Fail(
-          ErrorCode::kInvalidArgument,
-          "\"" + name + "\" is no name that a certificate could have: give one (sslHost=...)");
+      return Fail(ErrorCode::kInvalidArgument, "\"" + name +
+                                                   "\" is no name that a certificate could have" +
+                                                   Advice("give one", words_->server_name));
   }
   SSL_set_bio(ssl.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
   SSL_set_connect_state(ssl.get());
-  return std::unique_ptr<TlsSession>(new TlsSession(std::move(ssl), name));
+  return std::unique_ptr<TlsSession>(new TlsSession(std::move(ssl), name, *words_));
 }
 
-TlsSession::TlsSession(std::unique_ptr<ssl_st, Free> ssl, std::string server_name)
-    : ssl_(std::move(ssl)), server_name_(std::move(server_name)) {}
+TlsSession::TlsSession(std::unique_ptr<ssl_st, Free> ssl, std::string server_name,
+                       const TlsWords& words)
+    : ssl_(std::move(ssl)), server_name_(std::move(server_name)), words_(words) {}
 
 TlsSession::~TlsSession() = default;
 
@@ -196,11 +211,12 @@ std::string TlsSession::Explain(int result) const {
   if (SSL_get_verify_mode(ssl_.get()) != SSL_VERIFY_NONE && verified != X509_V_OK) {
     ERR_clear_error();
     return std::string("the server's certificate is refused: ") +
-           X509_verify_cert_error_string(verified) + AdviceForCertificate(verified, server_name_);
+           X509_verify_cert_error_string(verified) +
+           AdviceForCertificate(verified, server_name_, words_);
   }
   if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_SYSCALL) return "TLS was cut off";
   const std::string reason = TakeReason();
-  return "TLS failed: " + reason + AdviceForHandshake(reason);
+  return "TLS failed: " + reason + AdviceForHandshake(reason, words_);
 }
 
-}  // namespace itemgate::redis
+}  // namespace itemgate

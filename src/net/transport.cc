@@ -1,6 +1,7 @@
-#include "redis/transport.h"
+#include "net/transport.h"
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <cerrno>
 #include <string>
@@ -9,19 +10,19 @@
 
 #include "base/check.h"
 
-namespace itemgate::redis {
+namespace itemgate {
 namespace {
 
-constexpr std::size_t kEncryptedBytes = 32 << 10;
+constexpr std::size_t kEncryptedBytes = 32 << 10;  // received at once
+constexpr std::size_t kAheadBytesMax = 64 << 10;   // encrypted and not sent
 
 bool IsForLater(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
-/// Sends without a wait; what a broken connection does not take is found out by reading it.
-std::size_t SendNow(int fd, std::string_view bytes, bool& is_broken) {
-  const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  is_broken = sent < 0 && !IsForLater(errno);
-  return sent < 0 ? 0 : static_cast<std::size_t>(sent);
+iovec PieceOf(std::string_view bytes) {
+  return {.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
 }
+
+std::size_t SizeOf(const Transport::Pieces& pieces) { return pieces[0].size() + pieces[1].size(); }
 
 }  // namespace
 
@@ -35,6 +36,7 @@ Result<void> Transport::Open(const SocketAddress& address, Duration silence_max,
   socket_ = *std::move(begun);
   watched_ = Readiness::kWrite;
   stage_ = Stage::kConnecting;
+  is_broken_ = false;
   tls_ = std::move(tls);
   if (tls_ != nullptr) encrypted_.resize(kEncryptedBytes);
   return {};
@@ -47,30 +49,58 @@ void Transport::Close() {
   stage_ = Stage::kClosed;
 }
 
-std::size_t Transport::Write(std::string_view bytes) {
+std::size_t Transport::Write(const Pieces& pieces) {
   ITEMGATE_CHECK(is_up());
-  bool is_broken = false;
   std::size_t taken = 0;
   bool has_room = true;
   if (tls_ == nullptr) {
-    taken = SendNow(socket_.get(), bytes, is_broken);
-    has_room = taken == bytes.size();
-  } else if (has_room = SendTlsOutput(); has_room) {  // else the last bytes still wait
-    // What fails here fails again when it is read.
-    if (tls_->Write(bytes)) taken = bytes.size();
-    has_room = SendTlsOutput();
+    taken = Send(pieces);
+    has_room = taken == SizeOf(pieces);
+  } else {
+    taken = Encrypt(pieces);
+    has_room = SendTlsOutput() && taken == SizeOf(pieces);
   }
-  WatchFor(has_room || is_broken ? Readiness::kRead : Readiness::kReadOrWrite);
+  WatchFor(has_room || is_broken_ ? Readiness::kRead : Readiness::kReadOrWrite);
   return taken;
 }
 
+/// Without a wait; what a broken connection does not take is found out by reading it.
+std::size_t Transport::Send(const Pieces& pieces) {
+  std::array<iovec, 2> parts{PieceOf(pieces[0]), PieceOf(pieces[1])};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+  is_broken_ = sent < 0 && !IsForLater(errno);
+  return sent < 0 ? 0 : static_cast<std::size_t>(sent);
+}
+
+std::size_t Transport::Encrypt(const Pieces& pieces) {
+  std::size_t taken = 0;
+  for (std::string_view piece : pieces) {
+    while (!piece.empty()) {
+      if (tls_->Output().size() >= kAheadBytesMax && !SendTlsOutput()) return taken;
+      const std::string_view part = piece.substr(0, kAheadBytesMax);
+      if (!tls_->Write(part)) return taken;  // what fails here fails again when it is read
+      taken += part.size();
+      piece.remove_prefix(part.size());
+    }
+  }
+  return taken;
+}
+
+/// False if some of it must wait, or goes nowhere.
 bool Transport::SendTlsOutput() {
   const std::string_view output = tls_->Output();
   if (output.empty()) return true;
-  bool is_broken = false;
-  const std::size_t sent = SendNow(socket_.get(), output, is_broken);
+  const std::size_t sent = Send({output});
   tls_->Sent(sent);
-  return sent == output.size() || is_broken;
+  return sent == output.size();
+}
+
+bool Transport::IsQuiet() const {
+  char byte;
+  return ::recv(socket_.get(), &byte, 1, MSG_PEEK) < 0 && IsForLater(errno);
 }
 
 void Transport::Ready(Readiness readiness) {
@@ -86,16 +116,14 @@ void Transport::Ready(Readiness readiness) {
   } else if (Includes(readiness, Readiness::kRead)) {
     tls_ == nullptr ? Read() : ReadTls();
   } else {
-    if (tls_ != nullptr && SendTlsOutput()) WatchFor(Readiness::kRead);
-    if (tls_ == nullptr) WatchFor(Readiness::kRead);
+    if (tls_ == nullptr || SendTlsOutput() || is_broken_) WatchFor(Readiness::kRead);
     owner_.TransportMoved();
   }
 }
 
 void Transport::FinishConnecting() {
   if (const auto finished = FinishConnectTcp(socket_.get()); !finished) {
-    Lose(FailureKind::kUnreachable,
-         finished.error().message + "; " + std::string(AdviceFor(FailureKind::kUnreachable)));
+    Lose(TransportFailure::Kind::kUnreachable, finished.error().message);
     return;
   }
   if (tls_ != nullptr) {
@@ -110,10 +138,10 @@ void Transport::FinishConnecting() {
 
 void Transport::GoOnWithHandshake() {
   const auto done = tls_->Handshake();
-  const bool has_room =
-      SendTlsOutput();  // of a failure, it has the alert that tells the server why
+  // Of a failure, it has the alert that tells the server why.
+  const bool has_room = SendTlsOutput() || is_broken_;
   if (!done) {
-    Lose(FailureKind::kTls, done.error().message);
+    Lose(TransportFailure::Kind::kTls, done.error().message);
     return;
   }
   WatchFor(has_room ? Readiness::kRead : Readiness::kReadOrWrite);
@@ -128,12 +156,14 @@ std::size_t Transport::Receive(std::span<char> space) {
   const ssize_t size = ::recv(socket_.get(), space.data(), space.size(), 0);
   if (size > 0) return static_cast<std::size_t>(size);
   if (size == 0) {
-    Lose(stage_ == Stage::kHandshake ? FailureKind::kTls : FailureKind::kConnectionLost,
-         stage_ == Stage::kHandshake ? "the server closed the connection during the TLS handshake; "
-                                       "does it speak TLS on this port?"
-                                     : "the server closed the connection");
+    if (stage_ == Stage::kHandshake)
+      Lose(TransportFailure::Kind::kTls,
+           "the server closed the connection during the TLS handshake; does it speak TLS on this "
+           "port?");
+    else
+      Lose(TransportFailure::Kind::kClosed, "the server closed the connection");
   } else if (!IsForLater(errno)) {
-    Lose(FailureKind::kConnectionLost,
+    Lose(TransportFailure::Kind::kBroken,
          "the connection broke: " + std::system_category().message(errno));
   }
   return 0;
@@ -154,19 +184,20 @@ void Transport::ReadTls() {
     const auto read = tls_->Read(owner_.TransportSpace());
     if (!read) {
       (void)SendTlsOutput();
-      Lose(read.error().code == ErrorCode::kIo ? FailureKind::kConnectionLost : FailureKind::kTls,
+      const bool is_end = read.error().code == ErrorCode::kIo;
+      Lose(is_end ? TransportFailure::Kind::kClosed : TransportFailure::Kind::kTls,
            read.error().message);
       return;
     }
     if (*read == 0 || !owner_.TransportReceived(*read)) break;
   }
-  if (is_open() && !SendTlsOutput()) WatchFor(Readiness::kReadOrWrite);
+  if (is_open() && !SendTlsOutput() && !is_broken_) WatchFor(Readiness::kReadOrWrite);
   owner_.TransportMoved();
 }
 
-void Transport::Lose(FailureKind kind, std::string message) {
+void Transport::Lose(TransportFailure::Kind kind, std::string message) {
   Close();
-  owner_.TransportDown({.kind = kind, .may_have_run = true, .message = std::move(message)});
+  owner_.TransportDown({.kind = kind, .message = std::move(message)});
 }
 
 void Transport::WatchFor(Readiness wanted) {
@@ -175,4 +206,4 @@ void Transport::WatchFor(Readiness wanted) {
   loop_.ChangeWatch(socket_.get(), wanted, *this);
 }
 
-}  // namespace itemgate::redis
+}  // namespace itemgate

@@ -1,27 +1,56 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "itemgate/error.h"
-#include "redis/node_options.h"
 
 struct ssl_ctx_st;  // OpenSSL's
 struct ssl_st;
 
-namespace itemgate::redis {
+namespace itemgate {
 
 class TlsSession;
 
-/// What all TLS connections to one node share: trust, our certificate. One thread at a time.
+/// How to secure a connection. Files are PEM and are read once.
+struct TlsOptions {
+  enum class Verify : std::uint8_t {
+    kChainAndName,
+    kNothing,  // encrypted, but anybody may be the server: for tests only
+  };
+
+  std::string ca_file;           // empty: what the system trusts
+  std::string certificate_file;  // of the client; empty: none
+  std::string key_file;          // empty: the certificate's file has it
+  std::string server_name;       // sent and verified; empty: the host
+  Verify verify = Verify::kChainAndName;
+  bool tls_1_3_only = false;  // else 1.2 at least
+
+  friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
+};
+
+/// How whoever sets up a client gives what a failure misses, and where a server has it: for messages. One for each
+/// kind of client, and a constant.
+struct TlsWords {
+  std::string_view ca_file;      // "sslCaFile=..."
+  std::string_view certificate;  // of the client, and its key
+  std::string_view server_name;
+  std::string_view plain;  // what to do about a server that does not speak TLS
+  std::string_view
+      server_ca_file;  // where to look: which clients it trusts, which versions it speaks
+  std::string_view server_versions;
+};
+
+/// What all TLS connections to one server share: trust, our certificate. One thread at a time.
 class TlsContext {
  public:
   /// Reads the files. Fails with kInvalidArgument; the message names the file and what is wrong with it, or the server
   /// name that is none.
-  [[nodiscard]] static Result<TlsContext> Make(TlsOptions options);
+  [[nodiscard]] static Result<TlsContext> Make(TlsOptions options, const TlsWords& words);
 
   /// A client's session for a server of that name or address, unless the options name another. Fails with
   /// kInvalidArgument if a certificate cannot be checked against it.
@@ -31,9 +60,10 @@ class TlsContext {
   struct Free {
     void operator()(ssl_ctx_st* context) const;
   };
-  TlsContext(TlsOptions options, std::unique_ptr<ssl_ctx_st, Free> context);
+  TlsContext(TlsOptions options, const TlsWords& words, std::unique_ptr<ssl_ctx_st, Free> context);
 
   TlsOptions options_;
+  const TlsWords* words_;
   std::unique_ptr<ssl_ctx_st, Free> context_;
 };
 
@@ -61,15 +91,16 @@ class TlsSession {
   struct Free {
     void operator()(ssl_st* ssl) const;
   };
-  TlsSession(std::unique_ptr<ssl_st, Free> ssl, std::string server_name);
+  TlsSession(std::unique_ptr<ssl_st, Free> ssl, std::string server_name, const TlsWords& words);
 
   void TakeOutput();
   [[nodiscard]] std::string Explain(int result) const;
 
   const std::unique_ptr<ssl_st, Free> ssl_;
   const std::string server_name_;
+  const TlsWords& words_;
   std::string output_;
   std::size_t output_sent_ = 0;
 };
 
-}  // namespace itemgate::redis
+}  // namespace itemgate

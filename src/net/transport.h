@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,10 +13,21 @@
 #include "net/descriptor.h"
 #include "net/event_loop.h"
 #include "net/tcp.h"
-#include "redis/failure.h"
-#include "redis/tls.h"
+#include "net/tls.h"
 
-namespace itemgate::redis {
+namespace itemgate {
+
+/// Why a transport is closed.
+struct TransportFailure {
+  enum class Kind : std::uint8_t {
+    kUnreachable,  // refused, no route, or no answer to the attempt to connect
+    kTls,          // no secure connection; the message explains the certificate's fault
+    kClosed,       // by the peer, in order
+    kBroken,
+  };
+  Kind kind = Kind::kBroken;
+  std::string message;
+};
 
 /// What a transport tells. From the loop, never from within a call of the transport's.
 class TransportOwner {
@@ -27,7 +41,7 @@ class TransportOwner {
   /// All that had come was told, or there is room to write again.
   virtual void TransportMoved() = 0;
   /// It is closed.
-  virtual void TransportDown(const Failure& why) = 0;
+  virtual void TransportDown(const TransportFailure& why) = 0;
 };
 
 /// A TCP connection, with TLS or without, on its loop's thread. Reconnecting is its owner's affair.
@@ -45,12 +59,18 @@ class Transport final : private ReadinessHandler {
   /// Without a word to the owner.
   void Close();
 
-  /// Takes what it can of the bytes, with one system call, and tells how many; then TransportMoved says when to go on.
-  /// A connection that is broken takes nothing; TransportDown follows. REQUIRES: is_up().
-  [[nodiscard]] std::size_t Write(std::string_view bytes);
+  /// To be sent one behind the other.
+  using Pieces = std::array<std::string_view, 2>;
+
+  /// Takes what it can of the bytes, and tells how many; then TransportMoved says when to go on. A connection that is
+  /// broken takes nothing; TransportDown follows. REQUIRES: is_up(). Cost: one system call; with TLS one for each
+  /// 64 KiB, which is also what is encrypted ahead.
+  [[nodiscard]] std::size_t Write(const Pieces& pieces);
 
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }
   [[nodiscard]] bool is_up() const { return stage_ == Stage::kUp; }
+  /// Neither bytes nor an end have come that the loop has not told of yet. REQUIRES: is_open().
+  [[nodiscard]] bool IsQuiet() const;
 
  private:
   enum class Stage { kClosed, kConnecting, kHandshake, kUp };
@@ -61,8 +81,10 @@ class Transport final : private ReadinessHandler {
   void Read();
   void ReadTls();
   [[nodiscard]] std::size_t Receive(std::span<char> space);
+  [[nodiscard]] std::size_t Send(const Pieces& pieces);
+  [[nodiscard]] std::size_t Encrypt(const Pieces& pieces);
   [[nodiscard]] bool SendTlsOutput();
-  void Lose(FailureKind kind, std::string message);
+  void Lose(TransportFailure::Kind kind, std::string message);
   void WatchFor(Readiness wanted);
 
   EventLoop& loop_;
@@ -70,8 +92,9 @@ class Transport final : private ReadinessHandler {
   Descriptor socket_;
   Stage stage_ = Stage::kClosed;
   Readiness watched_ = Readiness::kNone;
+  bool is_broken_ = false;  // it takes no more bytes; reading tells why
   std::unique_ptr<TlsSession> tls_;
   std::vector<char> encrypted_;  // received
 };
 
-}  // namespace itemgate::redis
+}  // namespace itemgate
