@@ -67,8 +67,7 @@ class Nginx:
     def __enter__(self):
         self.folder.mkdir()
         configuration = self.folder / "nginx.conf"
-        servers = "\n    ".join("server %s:%d max_fails=0;" % address for address in self._addresses)
-        configuration.write_text(NGINX.format(folder=self.folder, port=self.port, servers=servers))
+        configuration.write_text(self.configuration())
         self.process = subprocess.Popen(
             ["nginx", "-p", self.folder, "-c", configuration, "-e", self.log_path], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -85,6 +84,10 @@ class Nginx:
     def __exit__(self, *_):
         self.process.terminate()
         self.process.wait()
+
+    def configuration(self):
+        servers = "\n    ".join("server %s:%d max_fails=0;" % address for address in self._addresses)
+        return NGINX.format(folder=self.folder, port=self.port, servers=servers)
 
 
 class Cluster:

@@ -26,7 +26,7 @@ class FaultyLock(suite.AtMostOnce):
 
     @classmethod
     def flags(cls):
-        return (*super().flags(), "--faulty-lock", MODE, "--lock", "redlock")
+        return (*super().flags(), "--faulty-lock", MODE)
 
     def test_a_lone_save_is_held_up_by_a_moment_at_most(self):
         self.servers[0].save(self.content())  # connects to everything
@@ -48,7 +48,7 @@ class FaultyLock(suite.AtMostOnce):
         for number in range(3):
             (folder := Path(self.folder, f"plain-{number}")).mkdir()
             servers.append(self.enterContext(Server(folder, "--store", self.postgres.url, "--faulty-lock", MODE,
-                                                    "--lock", "redlock", binary=PROGRAM)))
+                                                    binary=PROGRAM)))
         contents = [self.content() for _ in range(200)]
 
         def send(server, seed):

@@ -9,10 +9,17 @@
 
 namespace itemgate {
 
+/// An item on its way to a backend.
+struct BackendItem {
+  ContentKey key;
+  std::string_view content;
+  std::string_view media_type;  // as it was given; may be empty, and any bytes
+};
+
 /// An outside system that each item must also reach: slow, failing, and not ours.
 ///
 /// Threads: methods are called from any thread, for many contents at once, but never for one content twice at a time.
-/// They return at once and report later. `content` stays valid until `done` was called.
+/// They return at once and report later. What views show stays valid until `done` was called.
 class ItemBackend {
  public:
   /// kFailed: certainly not saved. kUnknown: nobody can know. Every other code counts as kUnknown.
@@ -22,8 +29,8 @@ class ItemBackend {
 
   virtual ~ItemBackend() = default;
 
-  /// Saves one more item with that content, whether or not there is one already. Calls `done` exactly once.
-  virtual void SaveItem(const ContentKey& key, std::string_view content, SaveDone done) = 0;
+  /// Saves one more item, whether or not there is one with that content already. Calls `done` exactly once.
+  virtual void SaveItem(const BackendItem& item, SaveDone done) = 0;
 
   /// Looks for items with that content; sees every save reported as done before. Calls `done` exactly once.
   virtual void FindItemsWithContent(const ContentKey& key, std::string_view content,

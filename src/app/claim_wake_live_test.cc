@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 /// A backend that keeps one content until the test lets it go.
 class KeepingBackend final : public ItemBackend {
  public:
-  void SaveItem(const ContentKey&, std::string_view, SaveDone done) override {
+  void SaveItem(const BackendItem&, SaveDone done) override {
     ++sent_count;
     kept.set_value(std::move(done));
   }

@@ -1,3 +1,5 @@
+#include "app/open.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -7,7 +9,6 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "cache/redis/redis_seen_cache.h"
-#include "itemgate/itemgate.h"
 #include "itemgate/redlock.h"
 #include "lock/redlock/redlock_content_lock.h"
 #include "net/thread_executor.h"
@@ -18,6 +19,12 @@
 
 namespace itemgate {
 namespace {
+
+using About = OpenFailure::About;
+
+std::unexpected<OpenFailure> Tell(About about, Error error) {
+  return std::unexpected(OpenFailure{.about = about, .error = std::move(error)});
+}
 
 std::unexpected<Error> NotADatabase() {  // and what it is may have a password in it
   return Fail(ErrorCode::kInvalidArgument,
@@ -59,9 +66,9 @@ class LocalItemgate final : public Itemgate {
     background_.Stop();
   }
 
-  Result<void> Start(const OpenOptions& options) {
-    if (auto opened = OpenStore(options); !opened) return opened;
-    if (auto opened = OpenRedis(options); !opened) return opened;
+  std::expected<void, OpenFailure> Start(const OpenOptions& options) {
+    if (auto opened = OpenStore(options); !opened) return Tell(About::kStore, opened.error());
+    if (auto opened = OpenRedis(options); !opened) return Tell(About::kRedis, opened.error());
     ServiceOptions service_options = options.service;
     // One is on its way while the database writes another; a connection stays free for reading.
     if (claims_ != nullptr) {
@@ -184,14 +191,22 @@ class LocalItemgate final : public Itemgate {
 
 }  // namespace
 
-Result<std::unique_ptr<Itemgate>> Open(const OpenOptions& options) {
+std::expected<std::unique_ptr<Itemgate>, OpenFailure> OpenOrTell(const OpenOptions& options) {
   if (options.service.content_bytes_max > kContentBytesLimit)
-    return Fail(ErrorCode::kInvalidArgument, "the limit of a content's size can be at most 1 GiB");
-  if (!options.database.empty() && !IsPostgresUrl(options.database)) return NotADatabase();
-  if (auto checked = CheckRedis(options); !checked) return std::unexpected(checked.error());
+    return Tell(About::kLimits, {ErrorCode::kInvalidArgument,
+                                 "the limit of a content's size can be at most 1 GiB"});
+  if (!options.database.empty() && !IsPostgresUrl(options.database))
+    return Tell(About::kStore, NotADatabase().error());
+  if (auto checked = CheckRedis(options); !checked) return Tell(About::kRedis, checked.error());
   auto itemgate = std::make_unique<LocalItemgate>(UnpredictableSeed());
   if (auto started = itemgate->Start(options); !started) return std::unexpected(started.error());
   return itemgate;
+}
+
+Result<std::unique_ptr<Itemgate>> Open(const OpenOptions& options) {
+  auto opened = OpenOrTell(options);
+  if (!opened) return std::unexpected(std::move(opened.error().error));
+  return *std::move(opened);
 }
 
 Result<Migrated> Migrate(const MigrateOptions& options) {

@@ -7,14 +7,13 @@
 #include <utility>
 
 #include "app/connection_limit.h"
+#include "app/open.h"
+#include "app/served_backend.h"
 #include "app/server_name.h"
-#include "backend/http/http_backend.h"
-#include "backend/simulated/simulated_backend.h"
 #include "base/mutex.h"
 #include "base/random.h"
 #include "config/configuration.h"
 #include "http/server.h"
-#include "itemgate/itemgate.h"
 #include "net/tcp.h"
 #include "net/thread_executor.h"
 #include "obs/process.h"
@@ -42,11 +41,6 @@ server::RequestsLogged RequestsLoggedOf(const Settings& settings) {
   if (settings.log_requests == "none") return server::RequestsLogged::kNone;
   return settings.log_requests == "all" ? server::RequestsLogged::kAll
                                         : server::RequestsLogged::kErrors;
-}
-
-bool HasHttpBackend(const Settings& settings) { return settings.backend_url != "none"; }
-bool HasBackend(const Settings& settings) {
-  return HasHttpBackend(settings) || settings.backend_simulated_delay;
 }
 
 http::ServerLimits HttpLimitsOf(const Settings& settings) {
@@ -79,27 +73,12 @@ server::ApiOptions ApiOptionsOf(const Settings& settings) {
   options.batch_gathered_bytes_max = settings.limits_gathered_bytes.value;
   options.unsent_bytes_max = settings.limits_unsent_bytes.value;
   options.admission.delay_target =
-      HasBackend(settings) ? Duration::zero() : settings.admission_delay_target;
+      ServedBackend::IsIn(settings) ? Duration::zero() : settings.admission_delay_target;
   options.admission.in_flight_max = settings.limits_in_flight;
   options.idempotency = {.lifetime = settings.idempotency_window,
                          .entries_max = settings.idempotency_entries};
   options.config_json = config::SettingsJson(settings);
   return options;
-}
-
-Result<std::unique_ptr<ItemBackend>> MakeBackend(const Settings& settings, const Clock& clock,
-                                                 Executor& executor) {
-  if (const auto& delay = settings.backend_simulated_delay) {
-    return std::make_unique<SimulatedBackend>(
-        executor,
-        SimulatedBackendOptions{
-            .delay_min = delay->min, .delay_max = delay->max, .seed = UnpredictableSeed()});
-  }
-  auto made = HttpBackend::Make(clock, {.url = settings.backend_url,
-                                        .timeout = settings.backend_timeout,
-                                        .connections_max = settings.backend_connections});
-  if (!made) return Fail(made.error().code, made.error().message + " (--backend.url)");
-  return *std::move(made);
 }
 
 LockUse LockUseOf(const Settings& settings) {
@@ -171,11 +150,13 @@ class ServeImpl final : public Serve {
   StoreStatistics store_statistics() const override { return itemgate_->StoreStatisticsNow(); }
   Log& log() override { return log_.log; }
 
-  void Reload(const Settings& loaded) override {
+  Result<void> Reload(const Settings& loaded) override {
     settings_ = config::Reloaded(settings_, loaded);
     log_.log.SetLevel(ParseLogLevel(settings_.log_level).value_or(LogLevel::kInfo));
     log_.recorder.SetLogged(RequestsLoggedOf(settings_));
-    reload_failed_.store(false, std::memory_order_relaxed);
+    const auto reloaded = backend_ ? backend_->Reload() : Result<void>();
+    reload_failed_.store(!reloaded, std::memory_order_relaxed);
+    return reloaded;
   }
   void ReloadFailed() override { reload_failed_.store(true, std::memory_order_relaxed); }
 
@@ -193,6 +174,7 @@ class ServeImpl final : public Serve {
   };
 
   Result<void> OpenStore();
+  [[nodiscard]] std::string_view FlagOf(OpenFailure::About about) const;
   Result<void> StartApi(std::vector<Descriptor> inherited);
   /// Takes no more connections than there are descriptors for.
   Result<void> LimitConnections(http::Server::Options& options, std::size_t addresses);
@@ -218,7 +200,7 @@ class ServeImpl final : public Serve {
   ThreadExecutor workers_;
   server::FeedHub feeds_{workers_};
   ThreadExecutor backend_executor_{"backend", 1};
-  std::unique_ptr<ItemBackend> backend_;
+  std::unique_ptr<ServedBackend> backend_;  // may be null
   std::unique_ptr<Itemgate> itemgate_;
   std::unique_ptr<server::Api> api_;
   std::unique_ptr<http::Server> server_;
@@ -234,12 +216,13 @@ class ServeImpl final : public Serve {
 };
 
 Result<void> ServeImpl::OpenStore() {
-  if (HasBackend(settings_)) {
-    auto made = MakeBackend(settings_, clock_, backend_executor_);
+  if (ServedBackend::IsIn(settings_)) {
+    auto made = ServedBackend::Make(settings_, clock_, backend_executor_);
     if (!made) return std::unexpected(made.error());
     backend_ = *std::move(made);
   }
-  OpenOptions options{.directory = settings_.data, .backend = backend_.get()};
+  OpenOptions options{.directory = settings_.data,
+                      .backend = backend_ ? &backend_->backend() : nullptr};
   if (is_shared_) options.database = settings_.store;
   options.database_options = {.connections_max = settings_.postgres_connections,
                               .timeout = settings_.postgres_timeout};
@@ -256,12 +239,24 @@ Result<void> ServeImpl::OpenStore() {
       .lock_expiry = std::chrono::ceil<std::chrono::milliseconds>(settings_.redlock_expiry)};
   options.service.claim_lease = settings_.backend_lease;
   options.service.claim_horizon = settings_.backend_horizon;
-  auto opened = Open(options);
+  auto opened = OpenOrTell(options);
   if (!opened)
-    return Fail(opened.error().code,
-                opened.error().message + (is_shared_ ? " (--store)" : " (--data)"));
+    return Fail(opened.error().error.code, opened.error().error.message + " (" +
+                                               std::string(FlagOf(opened.error().about)) + ")");
   itemgate_ = std::move(*opened);
   return {};
+}
+
+std::string_view ServeImpl::FlagOf(OpenFailure::About about) const {
+  switch (about) {
+    case OpenFailure::About::kRedis:
+      return "--redis";
+    case OpenFailure::About::kLimits:
+      return "--limits.body-bytes";
+    case OpenFailure::About::kStore:
+      break;
+  }
+  return is_shared_ ? "--store" : "--data";
 }
 
 Result<void> ServeImpl::StartApi(std::vector<Descriptor> inherited) {
@@ -303,7 +298,7 @@ Result<void> ServeImpl::StartApi(std::vector<Descriptor> inherited) {
 Result<void> ServeImpl::LimitConnections(http::Server::Options& options, std::size_t addresses) {
   std::size_t& connections_max = options.limits.connections_max;
   ProcessStatistics process = ProcessStatisticsNow();
-  if (HasHttpBackend(settings_)) process.open_files += settings_.backend_connections;  // soon
+  process.open_files += ServedBackend::FilesMax(settings_);  // soon
   const auto threads = static_cast<std::size_t>(options.thread_count);
   const auto connections = ConnectionsWithin(process, connections_max, threads, addresses);
   if (!connections) return std::unexpected(connections.error());

@@ -42,8 +42,9 @@ class Serve {
   [[nodiscard]] virtual StoreStatistics store_statistics() const = 0;
   [[nodiscard]] virtual Log& log() = 0;
 
-  /// Takes over those settings that can be changed while it runs.
-  virtual void Reload(const config::Settings& loaded) = 0;
+  /// Takes over those settings that can be changed while it runs, and reads the files again that they name. Of a file
+  /// that cannot be used the old contents stay.
+  [[nodiscard]] virtual Result<void> Reload(const config::Settings& loaded) = 0;
   /// The last attempt to reload failed: for the metrics.
   virtual void ReloadFailed() = 0;
 

@@ -163,7 +163,7 @@ TEST_F(ServeTest, OneCanBeTheBackendOfAnother) {
 }
 
 TEST_F(ServeTest, RefusesABackendThatIsNone) {
-  settings_.backend_url = "https://slow-system";
+  settings_.backend_url = "ftp://slow-system";
   const auto serve = Start();
   ASSERT_FALSE(serve);
   EXPECT_THAT(serve.error().message, AllOf(HasSubstr("https"), HasSubstr("--backend.url")));
@@ -247,7 +247,7 @@ TEST_F(ServeTest, AReloadChangesWhatIsLoggedAndNothingElse) {
   loaded.log_level = "debug";
   loaded.log_requests = "all";
   loaded.limits_body_bytes = {1};
-  (*serve)->Reload(loaded);
+  EXPECT_TRUE((*serve)->Reload(loaded));
   EXPECT_TRUE((*serve)->log().Enabled(LogLevel::kDebug));
   (void)Ask(address, "GET /v1/stats");
   EXPECT_EQ(sink_.CountOf("/v1/stats"), 1);
@@ -261,7 +261,7 @@ TEST_F(ServeTest, TellsInTheMetricsWhetherTheLastReloadFailed) {
   (*serve)->ReloadFailed();
   EXPECT_THAT(Ask(management, "GET /metrics"),
               HasSubstr("\nitemgate_config_last_reload_successful 0\n"));
-  (*serve)->Reload(settings_);
+  EXPECT_TRUE((*serve)->Reload(settings_));
   EXPECT_THAT(Ask(management, "GET /metrics"),
               HasSubstr("\nitemgate_config_last_reload_successful 1\n"));
 }

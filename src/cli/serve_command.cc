@@ -84,23 +84,28 @@ void PrintGreeting(Context& context, const config::Settings& settings, const Ser
   context.out().Flush();
 }
 
+void LogReloadFailed(Serve& serve, std::string_view problems) {
+  serve.log().Write(LogLevel::kError, "reload_failed",
+                    {{"problems", problems}, {"effect", "what was wrong stays as it was"}});
+}
+
 void Reload(const ServeFlags& flags, Serve& serve, const config::Settings& running) {
   NotifyServiceManager("RELOADING=1");
   const auto loaded = LoadSettings(*flags.settings);
   if (loaded) {
-    serve.Reload(loaded->settings);
+    const auto reloaded = serve.Reload(loaded->settings);
+    if (!reloaded) LogReloadFailed(serve, reloaded.error().message);
     std::string waiting;
     for (const std::string_view key :
          config::Changed(running, loaded->settings, config::Reload::kNo))
       waiting += (waiting.empty() ? "" : ",") + std::string(key);
-    serve.log().Write(LogLevel::kInfo, "reloaded", {{"needs_restart", waiting}});
+    if (reloaded) serve.log().Write(LogLevel::kInfo, "reloaded", {{"needs_restart", waiting}});
   } else {
     serve.ReloadFailed();
     std::string problems;
     for (const config::Problem& problem : loaded.error())
       problems += (problems.empty() ? "" : "; ") + problem.ToString();
-    serve.log().Write(LogLevel::kError, "reload_failed",
-                      {{"problems", problems}, {"effect", "the old settings stay"}});
+    LogReloadFailed(serve, problems);
   }
   NotifyServiceManager("READY=1");
 }

@@ -22,18 +22,23 @@ bool IsPlain(std::string_view part) {
 
 }  // namespace
 
-Result<ServerUrl> ServerUrl::Parse(std::string_view text) {
+Result<ServerUrl> ServerUrl::Parse(std::string_view text, Schemes schemes) {
+  constexpr std::string_view kHttp = "http://";
+  constexpr std::string_view kHttps = "https://";
+  const bool is_https = text.starts_with(kHttps);
+  const bool takes_https = schemes == Schemes::kHttpOrHttps;
   std::string_view rest = text;
-  constexpr std::string_view kScheme = "http://";
-  if (rest.starts_with(kScheme)) {
-    rest.remove_prefix(kScheme.size());
-  } else if (rest.starts_with("https://")) {
+  if (text.contains('@'))  // with a password in front of it, perhaps
+    return Refuse("...", "it has an '@', and a user or password have no place in it");
+  if (is_https && !takes_https)
     return Refuse(text, "https is not offered; put a TLS proxy on this machine");
-  } else if (rest.find("://") != std::string_view::npos) {
-    return Refuse(text, "only http is offered");
+  if (text.starts_with(kHttp) || is_https) {
+    rest.remove_prefix(is_https ? kHttps.size() : kHttp.size());
+  } else if (text.contains("://")) {
+    return Refuse(text, takes_https ? "only http and https are offered" : "only http is offered");
   }
   if (!IsPlain(rest))
-    return Refuse(text, "it has a character that is not allowed, such as a space, '?' or '@'");
+    return Refuse(text, "it has a character that is not allowed, such as a space or '?'");
   const std::string_view authority = rest.substr(0, rest.find('/'));
   std::string_view prefix = rest.substr(authority.size());
   while (prefix.ends_with('/')) prefix.remove_suffix(1);
@@ -41,11 +46,14 @@ Result<ServerUrl> ServerUrl::Parse(std::string_view text) {
 
   const std::size_t host_end = authority.find(']') + 1;  // 0 if the host has no brackets
   const bool has_port = authority.find(':', host_end) != std::string_view::npos;
-  const std::string with_port = std::string(authority) + (has_port ? "" : ":80");
+  const std::string with_port = std::string(authority) + (has_port   ? ""
+                                                          : is_https ? ":443"
+                                                                     : ":80");
   auto endpoint = Endpoint::Parse(with_port);
   if (!endpoint) return Refuse(text, endpoint.error().message);
   if (endpoint->port == 0) return Refuse(text, "its port is 0");
-  return ServerUrl{.endpoint = *std::move(endpoint),
+  return ServerUrl{.is_https = is_https,
+                   .endpoint = *std::move(endpoint),
                    .authority = std::string(authority),
                    .prefix = std::string(prefix)};
 }

@@ -23,6 +23,20 @@ TEST(ServerUrl, HasDefaults) {
   EXPECT_EQ(ServerUrl::Parse("http://[::1]:9000")->endpoint.port, 9000);
 }
 
+TEST(ServerUrl, TakesHttpsWhereThatIsWanted) {
+  const auto url = ServerUrl::Parse("https://items.example/a", ServerUrl::Schemes::kHttpOrHttps);
+  ASSERT_TRUE(url);
+  EXPECT_TRUE(url->is_https);
+  EXPECT_EQ(url->endpoint.port, 443);
+  EXPECT_EQ(url->ToString(), "https://items.example/a");
+  EXPECT_FALSE(ServerUrl::Parse("http://a", ServerUrl::Schemes::kHttpOrHttps)->is_https);
+  EXPECT_FALSE(ServerUrl::Parse("ftp://a", ServerUrl::Schemes::kHttpOrHttps));
+}
+
+TEST(ServerUrl, APasswordIsNotRepeated) {
+  EXPECT_FALSE(ServerUrl::Parse("http://user:s3cret@a").error().message.contains("s3cret"));
+}
+
 TEST(ServerUrl, RefusesWhatItCannotReach) {
   for (const char* text :
        {"", "http://", "https://items.example", "ftp://items.example", "http://:8080",

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/suggestion.h"
+#include "config/agreement.h"
 #include "config/toml_file.h"
 
 namespace itemgate::config {
@@ -64,26 +65,9 @@ class Loader {
   }
 
   std::expected<Configuration, Problems> Finish() {
-    const Settings& settings = loaded_.settings;
-    if (settings.save_wait_default > settings.save_wait_max)
-      problems_.push_back(
-          {OriginOf("save.wait_default").place, "save.wait_default",
-           "expected at most save.wait_max, which is " + DurationText(settings.save_wait_max)});
-    if (settings.limits_request_line_bytes.value > settings.limits_head_bytes.value)
-      problems_.push_back({OriginOf("limits.request_line_bytes").place, "limits.request_line_bytes",
-                           "expected at most limits.head_bytes, which is " +
-                               SizeText(settings.limits_head_bytes.value)});
-    if (settings.limits_gathered_bytes.value < settings.limits_body_bytes.value)
-      problems_.push_back({OriginOf("limits.gathered_bytes").place, "limits.gathered_bytes",
-                           "expected at least limits.body_bytes, which is " +
-                               SizeText(settings.limits_body_bytes.value)});
-    if (settings.limits_in_flight_bytes.value < settings.limits_body_bytes.value)
-      problems_.push_back({OriginOf("limits.in_flight_bytes").place, "limits.in_flight_bytes",
-                           "expected at least limits.body_bytes, which is " +
-                               SizeText(settings.limits_body_bytes.value)});
-    if (settings.backend_url != "none" && settings.backend_simulated_delay)
-      problems_.push_back({OriginOf("backend.simulated_delay").place, "backend.simulated_delay",
-                           "expected off, for backend.url says that there is a real one"});
+    for (const Contradiction& found : ContradictionsIn(loaded_.settings))
+      problems_.push_back({OriginOf(found.key).place, std::string(found.key), found.expected});
+    NoteWhatHasNoEffect();
     if (!problems_.empty()) return std::unexpected(std::move(problems_));
     return std::move(loaded_);
   }
@@ -95,6 +79,18 @@ class Loader {
 
   static std::vector<std::string> Parts(const Setting& setting, const std::string& text) {
     return setting.Split(text);
+  }
+
+  /// Of what the environment says it is no mistake: that may be meant for others.
+  void NoteWhatHasNoEffect() {
+    for (const Setting& setting : SettingTable()) {
+      const Origin& origin = OriginOf(setting.key);
+      if (origin.source != Source::kFile && origin.source != Source::kFlag) continue;
+      const std::string_view why = WhyWithoutEffect(setting.key, loaded_.settings);
+      if (!why.empty())
+        loaded_.notes.push_back(origin.place + ": " + std::string(setting.key) +
+                                " has no effect, for " + std::string(why));
+    }
   }
 
   Origin& OriginOf(std::string_view key) {

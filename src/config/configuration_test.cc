@@ -11,6 +11,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 class ConfigurationTest : public testing::Test {
  protected:
@@ -147,6 +148,42 @@ TEST_F(ConfigurationTest, ThereIsOneBackendOrTheOther) {
       ElementsAre(
           "etc/itemgate.toml:3: backend.simulated_delay: expected off, for backend.url says "
           "that there is a real one"));
+}
+
+TEST_F(ConfigurationTest, WhatNeedsAnotherSettingSaysWhich) {
+  EXPECT_THAT(ProblemsOf("redis = [\"r1:6379\"]\n"),
+              ElementsAre(HasSubstr("itemgate.toml:1: redis: expected only with a database")));
+  EXPECT_THAT(ProblemsOf("lock = \"redlock\"\n"),
+              ElementsAre(HasSubstr("itemgate.toml:1: lock: expected Redis servers")));
+  const auto store = ProblemsOf("store = \"mysql://u:s3cret@h/items\"\n");
+  EXPECT_THAT(store, ElementsAre(HasSubstr("itemgate.toml:1: store: expected embedded, or")));
+  EXPECT_THAT(store.front(), Not(HasSubstr("s3cret")));
+  for (const std::string key : {"ca_file", "server_name", "certificate_file"})
+    EXPECT_THAT(ProblemsOf("[backend]\nurl = \"http://h\"\n" + key + " = \"x\"\n"),
+                ElementsAre("etc/itemgate.toml:3: backend." + key +
+                            ": expected only with a backend.url that begins with https://"));
+  EXPECT_THAT(ProblemsOf("[backend]\nurl = \"https://h\"\nkey_file = \"x\"\n"),
+              ElementsAre(HasSubstr("expected only with backend.certificate_file")));
+  EXPECT_THAT(ProblemsOf("[backend]\nheaders_file = \"x\"\n"),
+              ElementsAre(HasSubstr("expected only with backend.url")));
+}
+
+TEST_F(ConfigurationTest, NotesWhatHasNoEffect) {
+  const auto notes_of = [&](const std::string& text) {
+    const auto loaded = LoadFile(text);
+    EXPECT_TRUE(loaded);
+    return loaded ? loaded->notes : std::vector<std::string>();
+  };
+  EXPECT_THAT(notes_of("[backend]\ntimeout = \"2s\"\n"),
+              ElementsAre("etc/itemgate.toml:2: backend.timeout has no effect, for there is no "
+                          "backend (backend.url)"));
+  EXPECT_THAT(notes_of("[backend]\nsimulated_delay = \"2s\"\nlease = \"2s\"\n"),
+              ElementsAre(HasSubstr("no other server has this backend (store)")));
+  EXPECT_THAT(notes_of("[redlock]\nwait = \"2s\"\n"), ElementsAre(HasSubstr("(redis)")));
+  EXPECT_THAT(notes_of("[postgres]\ntimeout = \"2s\"\n"), ElementsAre(HasSubstr("(store)")));
+  EXPECT_THAT(notes_of("data = \"d\"\nstore = \"postgres://h/items\"\n"),
+              ElementsAre(HasSubstr("items are in the database (store)")));
+  EXPECT_THAT(notes_of("[backend]\nurl = \"http://h\"\ntimeout = \"2s\"\n"), IsEmpty());
 }
 
 TEST_F(ConfigurationTest, RefusesValuesThatContradictEachOther) {

@@ -205,7 +205,27 @@ constexpr std::array kTable{
     Setting{.key = "backend.url",
             .member = &Settings::backend_url,
             .help = "A slow system that each item must reach, over HTTP, such as "
-                    "http://host:port; another Itemgate is one. none: there is no such system"},
+                    "http://host:port, or https; another Itemgate is one. none: there is no such "
+                    "system"},
+    Setting{.key = "backend.headers_file",
+            .member = &Settings::backend_headers_file,
+            .help = "A file of header lines that each request to the backend carries, such as "
+                    "Authorization: Bearer TOKEN; read again at a reload. none: no file"},
+    Setting{.key = "backend.ca_file",
+            .member = &Settings::backend_ca_file,
+            .help = "Of https: the authorities that may have signed the backend's certificate, "
+                    "PEM. none: those that the system trusts"},
+    Setting{.key = "backend.server_name",
+            .member = &Settings::backend_server_name,
+            .help = "Of https: the name that the backend's certificate must be for. none: the host "
+                    "of backend.url"},
+    Setting{.key = "backend.certificate_file",
+            .member = &Settings::backend_certificate_file,
+            .help = "Of https: our certificate, PEM, for a backend that asks for one. none: we "
+                    "have none"},
+    Setting{.key = "backend.key_file",
+            .member = &Settings::backend_key_file,
+            .help = "Of https: the key of our certificate, PEM. none: it is in the same file"},
     Setting{.key = "backend.timeout",
             .member = &Settings::backend_timeout,
             .help = "How long one call of the backend may take; nobody knows what became of a "

@@ -76,6 +76,11 @@ struct Settings {
   Duration admission_delay_target = std::chrono::milliseconds(5);
 
   std::string backend_url = "none";
+  std::string backend_headers_file = "none";
+  std::string backend_ca_file = "none";
+  std::string backend_server_name = "none";
+  std::string backend_certificate_file = "none";
+  std::string backend_key_file = "none";
   Duration backend_timeout = std::chrono::seconds(60);
   std::uint64_t backend_connections = 1000;
   Duration backend_lease = std::chrono::seconds(10);

@@ -28,7 +28,7 @@ Detached SaveUnshared(ItemStore& store, ItemBackend& backend, GroupCommit& group
   if (!there) co_return done(Fail(ErrorCode::kFailed, there.error().message));
   if (*there == 0) {
     const Result<void> sent = co_await Reply<Result<void>>(
-        [&](auto told) { backend.SaveItem(key, content, std::move(told)); });
+        [&](auto told) { backend.SaveItem(BackendItemOf(insertion), std::move(told)); });
     if (!sent && sent.error().code == ErrorCode::kFailed) co_return done(sent);
     if (!sent) co_return done(Fail(ErrorCode::kUnknown, sent.error().message));
   }

@@ -9,6 +9,11 @@
 
 namespace itemgate {
 
+/// What the backend is given of an insertion.
+[[nodiscard]] inline BackendItem BackendItemOf(const Insertion& insertion) {
+  return {.key = insertion.key, .content = insertion.content, .media_type = insertion.media_type};
+}
+
 /// Sees to it that the backend has an item, and only then saves it here.
 ///
 /// Threads: any. Every save must have ended before it is destroyed.

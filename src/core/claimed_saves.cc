@@ -133,7 +133,7 @@ Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, Done done) {
     sent = Fail(ErrorCode::kUnknown, std::string(kParkedText));
   } else {
     sent = co_await Reply<Result<void>>(
-        [&](auto told) { parts_.backend.SaveItem(key, insertion.content, std::move(told)); });
+        [&](auto told) { parts_.backend.SaveItem(BackendItemOf(insertion), std::move(told)); });
     is_there = sent.has_value();
   }
 

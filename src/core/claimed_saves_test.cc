@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 /// A backend that holds what it is given until the test says how it ends. One thread.
 class HeldBackend final : public ItemBackend {
  public:
-  void SaveItem(const ContentKey&, std::string_view, SaveDone done) override {
+  void SaveItem(const BackendItem&, SaveDone done) override {
     ++sent_count;
     held_.push_back(std::move(done));
   }

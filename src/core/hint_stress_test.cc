@@ -34,14 +34,15 @@ class CountingBackend final : public ItemBackend {
  public:
   explicit CountingBackend(Executor& executor) : executor_(executor) {}
 
-  void SaveItem(const ContentKey&, std::string_view content, SaveDone done) override {
-    executor_.PostAfter(1ms, [this, text = std::string(content), told = std::move(done)]() mutable {
-      {
-        const MutexLock lock(mutex_);
-        ++effects_[text];
-      }
-      told({});
-    });
+  void SaveItem(const BackendItem& item, SaveDone done) override {
+    executor_.PostAfter(1ms,
+                        [this, text = std::string(item.content), told = std::move(done)]() mutable {
+                          {
+                            const MutexLock lock(mutex_);
+                            ++effects_[text];
+                          }
+                          told({});
+                        });
   }
   void FindItemsWithContent(const ContentKey&, std::string_view content, FindDone done) override {
     std::uint64_t count = 0;

@@ -16,10 +16,10 @@ using testing::ElementsAre;
 /// A backend whose calls wait until the test answers them. One thread.
 class HeldBackend final : public ItemBackend {
  public:
-  void SaveItem(const ContentKey&, std::string_view content, SaveDone done) override {
+  void SaveItem(const BackendItem& item, SaveDone done) override {
     if (refuses_) return done(Fail(ErrorCode::kFailed, "refused"));
-    EXPECT_TRUE(saving_.try_emplace(std::string(content), std::move(done)).second)
-        << "two saves of one content at a time";
+    EXPECT_TRUE(saving_.try_emplace(std::string(item.content), std::move(done)).second)
+        << "two saves of one item.content at a time";
   }
   void FindItemsWithContent(const ContentKey&, std::string_view content, FindDone done) override {
     ++find_count_;

@@ -42,9 +42,9 @@ class FlakyBackend final : public ItemBackend {
   FlakyBackend(Executor& executor, int failure_count)
       : executor_(executor), failures_left_(failure_count) {}
 
-  void SaveItem(const ContentKey&, std::string_view content, SaveDone done) override {
+  void SaveItem(const BackendItem& item, SaveDone done) override {
     executor_.PostAfter(std::chrono::milliseconds(1),
-                        [this, text = std::string(content), told = std::move(done)]() mutable {
+                        [this, text = std::string(item.content), told = std::move(done)]() mutable {
                           if (failures_left_.fetch_sub(1) > 0)
                             return told(Fail(ErrorCode::kFailed, "not yet"));
                           {

@@ -26,9 +26,7 @@ std::string LockOf(std::string_view content) { return ContentGuard::NameOf(KeyOf
 /// A backend that has what it is given, once End is called. One thread.
 class HeldBackend final : public ItemBackend {
  public:
-  void SaveItem(const ContentKey&, std::string_view, SaveDone done) override {
-    held_.push_back(std::move(done));
-  }
+  void SaveItem(const BackendItem&, SaveDone done) override { held_.push_back(std::move(done)); }
   void FindItemsWithContent(const ContentKey&, std::string_view, FindDone done) override {
     done(0);
   }

@@ -50,9 +50,7 @@ class RecordingLog final : public RequestLog {
 /// A backend whose saves wait until the test ends them. One thread.
 class HeldBackend final : public ItemBackend {
  public:
-  void SaveItem(const ContentKey&, std::string_view, SaveDone done) override {
-    saving_.push_back(std::move(done));
-  }
+  void SaveItem(const BackendItem&, SaveDone done) override { saving_.push_back(std::move(done)); }
   void FindItemsWithContent(const ContentKey&, std::string_view, FindDone done) override {
     done(0);
   }

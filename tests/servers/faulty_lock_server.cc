@@ -34,6 +34,7 @@ config::Settings SettingsOf(const Flags& flags) {
   auto loaded = config::Load(files, inputs);
   if (!loaded)
     (void)Must<int>(Fail(ErrorCode::kInvalidArgument, loaded.error().front().ToString()));
+  loaded->settings.lock = "redlock";  // asked for whatever is saved
   return loaded->settings;
 }
 

@@ -26,12 +26,12 @@ void LockedSaves::FindItemsWithContent(const ContentKey& key, std::string_view c
       });
 }
 
-void LockedSaves::SaveItem(const ContentKey& key, std::string_view content, SaveDone done) {
-  parts_.backend.SaveItem(key, content,
-                          [this, key, done = std::move(done)](Result<void> saved) mutable {
-                            if (!saved) GiveBack(key);
-                            done(std::move(saved));
-                          });
+void LockedSaves::SaveItem(const BackendItem& item, SaveDone done) {
+  parts_.backend.SaveItem(
+      item, [this, key = item.key, done = std::move(done)](Result<void> saved) mutable {
+        if (!saved) GiveBack(key);
+        done(std::move(saved));
+      });
 }
 
 void LockedSaves::Insert(std::span<Insertion* const> batch, InsertDone done) {

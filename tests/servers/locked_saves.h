@@ -35,7 +35,7 @@ class LockedSaves final : public ItemBackend, public ItemStore {
   /// Takes the lock first; kFailed if it is not to be had.
   void FindItemsWithContent(const ContentKey& key, std::string_view content,
                             FindDone done) override;
-  void SaveItem(const ContentKey& key, std::string_view content, SaveDone done) override;
+  void SaveItem(const BackendItem& item, SaveDone done) override;
   /// Then gives the locks back.
   void Insert(std::span<Insertion* const> batch, InsertDone done) override;
 

@@ -1,18 +1,32 @@
 #include "backend/http/call.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
 #include "base/base64.h"
+#include "http/ascii.h"
 
 namespace itemgate::backend {
 namespace {
 
-std::string Head(std::string_view line, const client::ServerUrl& url, const ContentKey& key) {
+std::string Head(std::string_view line, const Target& target, const ContentKey& key) {
   std::string head(line);
-  head.append(" HTTP/1.1\r\nHost: ").append(url.authority);
-  head.append("\r\nUser-Agent: itemgate\r\nItem-Scope: ").append(key.scope.name()).append("\r\n");
+  head.append(" HTTP/1.1\r\nHost: ").append(target.url.authority);
+  head.append("\r\nUser-Agent: itemgate\r\n").append(target.fields);
+  head.append("Item-Scope: ").append(key.scope.name()).append("\r\n");
   return head;
+}
+
+/// As it was given; but nothing that could not stand in a header, or that would make an Itemgate read the body as a
+/// description of an item.
+std::string_view ContentTypeOf(std::string_view media_type) {
+  constexpr std::string_view kOwnTypes = "application/vnd.itemgate.";
+  const bool is_plain =
+      !media_type.empty() && !media_type.starts_with(' ') && !media_type.ends_with(' ') &&
+      std::ranges::all_of(media_type, [](char c) { return c >= ' ' && c < 0x7F; });
+  const bool is_own = http::EqualsIgnoringCase(media_type.substr(0, kOwnTypes.size()), kOwnTypes);
+  return is_plain && !is_own ? media_type : "application/octet-stream";
 }
 
 std::string DigestField(const Digest& digest) {
@@ -34,11 +48,20 @@ bool IsRefusal(int status) {
   return status / 100 == 4 && status != kRequestTimeout && status != kConflict;
 }
 
+std::string AnsweredWith(int status) {
+  constexpr int kUnauthorized = 401;
+  constexpr int kForbidden = 403;
+  std::string text = "the backend answered with status " + std::to_string(status);
+  if (status == kUnauthorized || status == kForbidden)
+    text += ": it does not know us, or does not let us (backend.headers_file)";
+  return text;
+}
+
 Verdict MeaningOfSave(const http::ResponseParser& answer) {
   constexpr int kAccepted = 202;
   const int status = answer.status();
   if (status / 100 == 2 && status != kAccepted) return 1;
-  const std::string what = "the backend answered with status " + std::to_string(status);
+  const std::string what = AnsweredWith(status);
   if (SaysNothingWasSaved(answer) || IsRefusal(status))
     return Fail(ErrorCode::kFailed, what + "; nothing was saved there");
   return Fail(ErrorCode::kUnknown, what + "; nobody knows whether it has the item");
@@ -49,9 +72,7 @@ Verdict MeaningOfFind(const http::ResponseParser& answer) {
   const int status = answer.status();
   if (status == kNotFound) return 0;
   if (status != 200 && status != 204)
-    return Fail(
-        ErrorCode::kUnknown,
-        "the backend was asked for the item, and answered with status " + std::to_string(status));
+    return Fail(ErrorCode::kUnknown, AnsweredWith(status) + " when it was asked for the item");
   const auto text = answer.Find("Item-Count");
   if (!text) return 1;
   std::uint64_t count = 0;
@@ -63,11 +84,13 @@ Verdict MeaningOfFind(const http::ResponseParser& answer) {
 
 }  // namespace
 
-Call SaveCall(const client::ServerUrl& url, const ContentKey& key, std::string_view content,
-              ItemBackend::SaveDone done) {
-  std::string head = Head("POST " + url.prefix + "/v1/items", url, key);
-  head.append("Content-Type: application/octet-stream\r\nContent-Length: ")
-      .append(std::to_string(content.size()))
+Call SaveCall(const Target& target, const BackendItem& item, ItemBackend::SaveDone done) {
+  const ContentKey& key = item.key;
+  std::string head = Head("POST " + target.url.prefix + "/v1/items", target, key);
+  head.append("Content-Type: ")
+      .append(ContentTypeOf(item.media_type))
+      .append("\r\nContent-Length: ")
+      .append(std::to_string(item.content.size()))
       .append("\r\nIdempotency-Key: \"")
       .append(key.digest.ToHex())
       .append("\"\r\n");
@@ -76,16 +99,17 @@ Call SaveCall(const client::ServerUrl& url, const ContentKey& key, std::string_v
   head.append("\r\n");
   return {.kind = Call::Kind::kSave,
           .head = std::move(head),
-          .body = content,
+          .body = item.content,
           .done = [done = std::move(done)](Verdict verdict) mutable {
             verdict ? done({}) : done(std::unexpected(std::move(verdict.error())));
           }};
 }
 
-Call FindCall(const client::ServerUrl& url, const ContentKey& key, ItemBackend::FindDone done) {
-  const std::string line = "HEAD " + url.prefix + "/v1/contents/sha256/" + key.digest.ToHex();
+Call FindCall(const Target& target, const ContentKey& key, ItemBackend::FindDone done) {
+  const std::string line =
+      "HEAD " + target.url.prefix + "/v1/contents/sha256/" + key.digest.ToHex();
   return {.kind = Call::Kind::kFind,
-          .head = Head(line, url, key).append("\r\n"),
+          .head = Head(line, target, key).append("\r\n"),
           .body = {},
           .done = std::move(done)};
 }

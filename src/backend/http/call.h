@@ -25,12 +25,18 @@ struct Call {
   std::move_only_function<void(Verdict)> done;
 };
 
+/// What every request has in common.
+struct Target {
+  client::ServerUrl url;
+  std::string fields;  // further header lines, complete
+};
+
 /// POST {url}/v1/items with the content.
-[[nodiscard]] Call SaveCall(const client::ServerUrl& url, const ContentKey& key,
-                            std::string_view content, ItemBackend::SaveDone done);
+[[nodiscard]] Call SaveCall(const Target& target, const BackendItem& item,
+                            ItemBackend::SaveDone done);
 
 /// HEAD {url}/v1/contents/sha256/{digest}.
-[[nodiscard]] Call FindCall(const client::ServerUrl& url, const ContentKey& key,
+[[nodiscard]] Call FindCall(const Target& target, const ContentKey& key,
                             ItemBackend::FindDone done);
 
 /// What the answer to a call of that kind says. REQUIRES: it is complete.

@@ -7,11 +7,14 @@
 
 #include "base/clock.h"
 #include "itemgate/backend.h"
+#include "net/tls.h"
 
 namespace itemgate {
 
 struct HttpBackendOptions {
-  std::string url;  // "http://host:port/prefix"
+  std::string url;     // "http://host:port/prefix", or https
+  std::string fields;  // further header lines of each request, as ParseBackendFields gives them
+  TlsOptions tls;      // of https
   /// How long one call may take, with waiting for a connection.
   Duration timeout = std::chrono::seconds(60);
   std::size_t connections_max = 1000;
@@ -25,14 +28,18 @@ struct HttpBackendOptions {
 /// call must have reported before it is destroyed.
 class HttpBackend final : public ItemBackend {
  public:
-  /// Fails with kInvalidArgument for a URL that is none, or not http. `clock` must outlive it. Connects to nobody yet.
+  /// Fails with kInvalidArgument for a URL that is none, or for a file of TLS that cannot be used; the message names
+  /// the flag of `itemgate serve` at fault. `clock` must outlive it. Connects to nobody yet.
   [[nodiscard]] static Result<std::unique_ptr<HttpBackend>> Make(const Clock& clock,
                                                                  const HttpBackendOptions& options);
   ~HttpBackend() override;
 
-  void SaveItem(const ContentKey& key, std::string_view content, SaveDone done) override;
+  void SaveItem(const BackendItem& item, SaveDone done) override;
   void FindItemsWithContent(const ContentKey& key, std::string_view content,
                             FindDone done) override;
+
+  /// Those of the options, for the requests to come.
+  void SetFields(std::string fields);
 
  private:
   class Impl;

@@ -1,14 +1,6 @@
 #include "backend/http/lane.h"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#include <array>
-#include <cerrno>
 #include <chrono>
-#include <cstddef>
-#include <optional>
-#include <system_error>
 #include <utility>
 
 #include "base/check.h"
@@ -19,10 +11,17 @@ namespace {
 /// A backend may take as long as it likes to answer; but its machine must be there.
 constexpr std::chrono::seconds kSilenceMax{20};
 
-bool IsForLater(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
-
-iovec PieceOf(std::string_view bytes) {
-  return {.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
+std::string Explain(const TransportFailure& why) {
+  switch (why.kind) {
+    case TransportFailure::Kind::kUnreachable:
+      return "the backend cannot be reached: " + why.message;
+    case TransportFailure::Kind::kTls:
+      return "there is no secure connection to the backend: " + why.message;
+    case TransportFailure::Kind::kClosed:
+    case TransportFailure::Kind::kBroken:
+      break;
+  }
+  return "of the connection to the backend: " + why.message;
 }
 
 }  // namespace
@@ -31,82 +30,43 @@ void Lane::Begin(const Call& call) {
   ITEMGATE_CHECK(!is_busy_);
   is_busy_ = true;
   exchange_.Begin(call);
-  if (is_connected_) Send();
+  if (transport_.is_up()) Send();
 }
 
-void Lane::Connect(const SocketAddress& address) {
-  auto begun = BeginConnectTcp(address);
-  if (!begun) return GiveUp("the backend cannot be reached: " + begun.error().message);
-  LimitSilence(begun->get(), kSilenceMax);
-  if (const auto watched = loop_.Watch(begun->get(), Readiness::kWrite, *this); !watched)
-    return GiveUp(watched.error().message);
-  socket_ = *std::move(begun);
-  watched_ = Readiness::kWrite;
-}
-
-void Lane::Close() {
-  if (!is_open()) return;
-  loop_.Unwatch(socket_.get(), *this);
-  socket_.Close();
-}
-
-bool Lane::IsQuiet() const {
-  char byte;
-  return ::recv(socket_.get(), &byte, 1, MSG_PEEK) < 0 && IsForLater(errno);
-}
-
-void Lane::Ready(Readiness readiness) {
-  if (!is_connected_) return FinishConnecting();
-  if (Includes(readiness, Readiness::kRead)) return Read();
-  if (is_busy_) Send();
-}
-
-void Lane::FinishConnecting() {
-  if (const auto finished = FinishConnectTcp(socket_.get()); !finished)
-    return GiveUp("the backend cannot be reached: " + finished.error().message);
-  is_connected_ = true;
-  Send();
+void Lane::Connect(const SocketAddress& address, std::unique_ptr<TlsSession> tls) {
+  if (const auto begun = transport_.Open(address, kSilenceMax, std::move(tls)); !begun)
+    GiveUp("the backend cannot be reached: " + begun.error().message);
 }
 
 /// What a broken connection does not take is found out by reading it.
 void Lane::Send() {
-  const auto output = exchange_.Output();
-  std::array<iovec, 2> pieces{PieceOf(output[0]), PieceOf(output[1])};
-  msghdr message{};
-  message.msg_iov = pieces.data();
-  message.msg_iovlen = pieces.size();
-  const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
-  if (sent > 0) exchange_.Sent(static_cast<std::size_t>(sent));
-  const bool goes_on = !exchange_.all_sent() && (sent >= 0 || IsForLater(errno));
-  WatchFor(goes_on ? Readiness::kReadOrWrite : Readiness::kRead);
+  if (!exchange_.all_sent()) exchange_.Sent(transport_.Write(exchange_.Output()));
 }
 
-void Lane::Read() {
-  std::array<char, 16 << 10> buffer;
-  const ssize_t size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-  const int error = size < 0 ? errno : 0;
-  if (IsForLater(error)) return;
-  if (!is_busy_) {  // closed, or something that nobody asked for
+bool Lane::TransportReceived(std::size_t size) {
+  if (!is_busy_) {  // something that nobody asked for
     Close();
-    return owner_.IdleLost(*this);
+    owner_.IdleLost(*this);
+  } else if (auto verdict = exchange_.Receive({space_.data(), size})) {
+    End(*std::move(verdict));
   }
-  if (size == 0) return End(exchange_.PeerClosed());
-  if (size < 0)
-    return GiveUp("the connection to the backend broke: " + std::system_category().message(error));
-  auto verdict = exchange_.Receive({buffer.data(), static_cast<std::size_t>(size)});
-  if (verdict) End(*std::move(verdict));
+  return is_open();
+}
+
+void Lane::TransportMoved() {
+  if (is_busy_ && transport_.is_up()) Send();
+}
+
+void Lane::TransportDown(const TransportFailure& why) {
+  if (!is_busy_) return owner_.IdleLost(*this);
+  if (why.kind == TransportFailure::Kind::kClosed) return End(exchange_.PeerClosed());
+  GiveUp(Explain(why));
 }
 
 void Lane::End(Verdict verdict) {
   is_busy_ = false;
   if (!exchange_.keeps_connection()) Close();
   owner_.CallEnded(*this, std::move(verdict));
-}
-
-void Lane::WatchFor(Readiness wanted) {
-  if (watched_ == wanted) return;
-  watched_ = wanted;
-  loop_.ChangeWatch(socket_.get(), wanted, *this);
 }
 
 }  // namespace itemgate::backend

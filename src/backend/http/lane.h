@@ -1,11 +1,10 @@
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "backend/http/exchange.h"
-#include "net/descriptor.h"
-#include "net/event_loop.h"
-#include "net/tcp.h"
+#include "net/transport.h"
 
 namespace itemgate::backend {
 
@@ -22,42 +21,40 @@ class LaneOwner {
 };
 
 /// A connection to the backend, with one call at a time. Belongs to its loop's thread; loop and owner must outlive it.
-class Lane final : private ReadinessHandler {
+class Lane final : private TransportOwner {
  public:
-  Lane(EventLoop& loop, LaneOwner& owner) : loop_(loop), owner_(owner) {}
-  ~Lane() override { Close(); }
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
+  /// `space`: for what is received, shared with others of the thread.
+  Lane(EventLoop& loop, LaneOwner& owner, std::span<char> space)
+      : owner_(owner), space_(space), transport_(loop, *this) {}
 
   /// Sends the call, at once if it is connected. The call must stay where it is until the owner is told. REQUIRES: no
   /// other is under way.
   void Begin(const Call& call);
-  /// REQUIRES: it was never connected, and has a call.
-  void Connect(const SocketAddress& address);
+  /// `tls` may be null. REQUIRES: it was never connected, and has a call.
+  void Connect(const SocketAddress& address, std::unique_ptr<TlsSession> tls);
 
   /// Ends the call, and closes the connection. REQUIRES: there is a call.
   void GiveUp(std::string why) { End(exchange_.GiveUp(std::move(why))); }
-  void Close();
+  void Close() { transport_.Close(); }
 
-  [[nodiscard]] bool is_open() const { return socket_.is_open(); }
+  [[nodiscard]] bool is_open() const { return transport_.is_open(); }
   /// Neither the end nor anything else has come by now. REQUIRES: it is open, and idle.
-  [[nodiscard]] bool IsQuiet() const;
+  [[nodiscard]] bool IsQuiet() const { return transport_.IsQuiet(); }
 
  private:
-  void Ready(Readiness readiness) override;
-  void FinishConnecting();
+  void TransportUp() override { Send(); }
+  std::span<char> TransportSpace() override { return space_; }
+  bool TransportReceived(std::size_t size) override;
+  void TransportMoved() override;
+  void TransportDown(const TransportFailure& why) override;
   void Send();
-  void Read();
   void End(Verdict verdict);
-  void WatchFor(Readiness wanted);
 
-  EventLoop& loop_;
   LaneOwner& owner_;
-  Descriptor socket_;
-  Readiness watched_ = Readiness::kNone;
-  bool is_connected_ = false;
+  const std::span<char> space_;
   bool is_busy_ = false;
   Exchange exchange_;
+  Transport transport_;
 };
 
 }  // namespace itemgate::backend

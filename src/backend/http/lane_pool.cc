@@ -12,10 +12,15 @@ namespace {
 /// lost, or done without an answer. Shorter than any common server's patience.
 constexpr Duration kIdleMax = std::chrono::seconds(1);
 
+constexpr std::size_t kReceivedBytes = 16 << 10;  // at once
+
 }  // namespace
 
 LanePool::LanePool(const Parts& parts, Options options)
-    : parts_(parts), options_(std::move(options)), numeric_(ResolveNumeric(options_.endpoint)) {}
+    : parts_(parts),
+      options_(std::move(options)),
+      numeric_(ResolveNumeric(options_.endpoint)),
+      space_(kReceivedBytes) {}
 
 LanePool::~LanePool() = default;
 
@@ -52,7 +57,7 @@ Lane* LanePool::FindRoom() {
   }
   if (lanes_.size() >= options_.connections_max) return nullptr;
   LaneOwner& owner = *this;
-  auto made = std::make_unique<Lane>(parts_.loop, owner);
+  auto made = std::make_unique<Lane>(parts_.loop, owner, space_);
   Lane* const lane = made.get();
   lanes_.emplace(lane, Kept{.lane = std::move(made)});
   return lane;
@@ -67,7 +72,7 @@ void LanePool::Assign(std::uint64_t number, Lane& lane) {
 }
 
 void LanePool::WantAddress(Lane& lane) {
-  if (numeric_) return lane.Connect(*numeric_);
+  if (numeric_) return Connect(lane, *numeric_);
   addressless_.push_back(&lane);
   if (addressless_.size() > 1) return;  // it is being looked up
   parts_.resolver.Post([this] {
@@ -78,11 +83,18 @@ void LanePool::WantAddress(Lane& lane) {
 void LanePool::TakeAddress(const Result<SocketAddress>& address) {
   for (Lane* const lane : std::exchange(addressless_, {})) {
     if (address) {
-      lane->Connect(*address);
+      Connect(*lane, *address);
     } else {
       lane->GiveUp("the backend cannot be reached: " + address.error().message);
     }
   }
+}
+
+void LanePool::Connect(Lane& lane, const SocketAddress& address) {
+  if (!options_.tls) return lane.Connect(address, nullptr);
+  auto session = options_.tls->NewSession(options_.endpoint.host);
+  if (!session) return lane.GiveUp(session.error().message);
+  lane.Connect(address, *std::move(session));
 }
 
 void LanePool::CallEnded(Lane& lane, Verdict verdict) {

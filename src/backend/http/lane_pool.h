@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -27,6 +28,7 @@ class LanePool final : private LaneOwner {
     Endpoint endpoint;
     Duration timeout{};  // of a call, with waiting for a connection
     std::size_t connections_max = 1;
+    std::optional<TlsContext> tls = std::nullopt;
   };
 
   LanePool(const Parts& parts, Options options);
@@ -55,6 +57,7 @@ class LanePool final : private LaneOwner {
   [[nodiscard]] Lane* FindRoom();
   void Assign(std::uint64_t number, Lane& lane);
   void WantAddress(Lane& lane);
+  void Connect(Lane& lane, const SocketAddress& address);
   void TakeAddress(const Result<SocketAddress>& address);
   void Remove(Lane& lane);
   void ArmTimer();
@@ -63,6 +66,7 @@ class LanePool final : private LaneOwner {
   const Parts parts_;
   const Options options_;
   const Result<SocketAddress> numeric_;  // of the endpoint, if that is no name
+  std::vector<char> space_;              // of all lanes
   std::uint64_t last_number_ = 0;
   // In the order of their starts, which is that of their deadlines.
   std::map<std::uint64_t, UnderWay> calls_;

@@ -34,12 +34,12 @@ SimulatedBackend::SimulatedBackend(Executor& executor, SimulatedBackendOptions o
   ITEMGATE_CHECK(options_.refused_rate + options_.answer_lost_rate <= 1);
 }
 
-void SimulatedBackend::SaveItem(const ContentKey& key, std::string_view content, SaveDone done) {
+void SimulatedBackend::SaveItem(const BackendItem& item, SaveDone done) {
   const Plan plan = PlanNext();
   executor_.PostAfter(plan.delay,
-                      [this, key, content, ending = plan.ending, done = std::move(done)]() mutable {
+                      [this, item, ending = plan.ending, done = std::move(done)]() mutable {
                         if (TakesEffect(ending)) {
-                          Append(key, content);
+                          Append(item.key, item.content);
                         } else {
                           Drop();
                         }

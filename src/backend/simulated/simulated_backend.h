@@ -52,8 +52,7 @@ class SimulatedBackend final : public ItemBackend {
 
   SimulatedBackend(Executor& executor, SimulatedBackendOptions options);
 
-  void SaveItem(const ContentKey& key, std::string_view content, SaveDone done) override
-      EXCLUDES(mutex_);
+  void SaveItem(const BackendItem& item, SaveDone done) override EXCLUDES(mutex_);
   void FindItemsWithContent(const ContentKey& key, std::string_view content, FindDone done) override
       EXCLUDES(mutex_);
 

@@ -31,9 +31,10 @@ class SimulatedBackendTest : public testing::Test {
   void Start(SimulatedBackendOptions options) { backend_.emplace(executor_, std::move(options)); }
 
   void Save(std::string_view content) {
-    backend_->SaveItem(KeyOf(content), content, [this](const Result<void>& result) {
-      answers_.push_back(result ? "saved" : std::string(ErrorCodeName(result.error().code)));
-    });
+    backend_->SaveItem(
+        {.key = KeyOf(content), .content = content}, [this](const Result<void>& result) {
+          answers_.push_back(result ? "saved" : std::string(ErrorCodeName(result.error().code)));
+        });
   }
 
   std::uint64_t Count(std::string_view content) {
@@ -150,7 +151,8 @@ TEST(SimulatedBackend, ManyThreadsSaveAtOnce) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < kSaves; ++i) {
-        backend.SaveItem(KeyOf("a"), "a", [&](const Result<void>&) { answered.count_down(); });
+        backend.SaveItem({.key = KeyOf("a"), .content = "a"},
+                         [&](const Result<void>&) { answered.count_down(); });
       }
     });
   }
