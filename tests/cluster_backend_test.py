@@ -8,6 +8,7 @@ same faults do where a lock alone keeps servers apart.
 import concurrent.futures
 import contextlib
 import random
+import re
 import subprocess
 import threading
 import time
@@ -208,8 +209,15 @@ class AtMostOnce(ThreeServers):
     def test_F50_a_content_that_the_backend_has_twice_is_sent_no_more(self):
         content = self.content()
         self.backend.add(content, 2)
+
+        def found():
+            told = "".join(server.manage("GET", "/metrics").body.decode() for server in self.servers)
+            return sum(int(count) for count in re.findall(r"(?m)^itemgate_backend_duplicates_total (\d+)", told))
+
+        before = found()
         self.assert_saved(content, *(self.ask(server, content).result() for server in self.servers), effects=2)
         self.assertEqual(self.backend.calls("save", content), 0)
+        self.assertGreater(found(), before)
 
     def test_a_refusal_is_no_save_and_may_be_sent_again(self):
         content = self.content()

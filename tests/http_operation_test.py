@@ -28,7 +28,8 @@ METRICS = """
     itemgate_process_open_fds itemgate_process_cpu_seconds_total itemgate_log_lines_dropped_total
     itemgate_seen_cache_looks_total itemgate_seen_cache_fills_total itemgate_seen_cache_fills_lost_total
     itemgate_seen_cache_round_trip_seconds itemgate_seen_cache_nodes itemgate_seen_cache_nodes_ready
-    itemgate_locks_total itemgate_locks_lost_total""".split()
+    itemgate_locks_total itemgate_locks_lost_total
+    itemgate_backend_calls_total itemgate_backend_duplicates_total itemgate_parked_contents""".split()
 
 
 def metric(server, name):

@@ -233,6 +233,13 @@ class SlowBackend(SharedDatabase):
             self.assertEqual((far.status, far.out, far.err), (near.status, near.out, near.err))
             return far
 
+        def parked():
+            told = server.manage("GET", "/metrics").body.decode()
+            return (server.get("/v1/cluster").json()["parked"],
+                    re.search(r"(?m)^itemgate_parked_contents (\S+)", told)[1])
+
+        wait_until(lambda: parked() == (1, "1"), "it is told")
+        self.assertIn("Parked contents: 1.", run("cluster", "--server", server.url).out.decode())
         listed = same("list")
         self.assertIn(hashlib.sha256(b"lost").hexdigest(), listed.out.decode())
         self.assertEqual(same("list", "--json").json(), server.get("/v1/parked").json()["parked"])
@@ -243,6 +250,7 @@ class SlowBackend(SharedDatabase):
         self.assertIs(same("list", "--json").json()[0]["resolved_as_saved"], True)
         self.assertEqual(server.save(b"lost").json(), {"outcome": "created", "id": 1})
         self.assertEqual(same("list").out, b"Nothing is parked.\n")
+        wait_until(lambda: parked() == (0, "0"), "it is not parked any more")
         self.audit(["lost"])
         self.assertEqual(run("parked", "list").status, USAGE)
         self.assertEqual(run("parked", "list", "--server", "http://127.0.0.1:1").status, SERVER)

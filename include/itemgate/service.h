@@ -123,6 +123,19 @@ struct LockStatistics {
   std::uint64_t lost = 0;         // before the work was done
 };
 
+/// What the backend said, by contents.
+struct BackendStatistics {
+  std::uint64_t saved = 0;
+  std::uint64_t failed = 0;   // certainly not saved
+  std::uint64_t unknown = 0;  // nobody knows whether it was saved
+
+  // When it was asked whether it has one.
+  std::uint64_t found = 0;
+  std::uint64_t found_twice = 0;  // of these: it has it more than once
+  std::uint64_t absent = 0;
+  std::uint64_t not_told = 0;
+};
+
 struct ServiceStatistics {
   std::uint64_t created = 0;
   std::uint64_t duplicates = 0;  // joined saves included
@@ -135,6 +148,7 @@ struct ServiceStatistics {
   std::uint64_t commits = 0;         // store insertions; each serves many saves
   SeenCacheStatistics seen_cache;
   LockStatistics lock;
+  BackendStatistics backend;
 };
 
 /// Saves each distinct content exactly once.

@@ -343,6 +343,7 @@ std::optional<std::string> ServeImpl::WhyNotReady() const {
 }
 
 std::string ServeImpl::Metrics() const {
+  const auto cluster = itemgate_->membership().Look(Duration::zero());
   return server::MetricsText({.version = version_,
                               .started_at = started_at_,
                               .ready = !WhyNotReady(),
@@ -352,6 +353,7 @@ std::string ServeImpl::Metrics() const {
                               .requests = log_.recorder.counts().Snapshot(),
                               .http = server_->Statistics(),
                               .service = itemgate_->service().Statistics(),
+                              .parked = cluster ? std::optional(cluster->parked) : std::nullopt,
                               .store = itemgate_->StoreStatisticsNow(),
                               .process = ProcessStatisticsNow()});
 }

@@ -92,6 +92,9 @@ ExitStatus RunCluster(Context& context) {
   } else {
     PrintTable(context.out(), *cluster);
   }
+  if (cluster->parked > 0 && !context.options().json)
+    context.out().PrintLine(fmt::format("Parked contents: {}. See `itemgate parked list`.",
+                                        FormatCount(cluster->parked)));
   if (!cluster->problem.empty())
     return context.Report({ErrorCode::kUnavailable,
                            "this is from before the last look, which failed: " + cluster->problem});

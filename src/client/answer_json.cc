@@ -328,6 +328,7 @@ Result<Cluster> ParseCluster(std::string_view body) {
   return Cluster{.members = *std::move(members),
                  .schema_version = Get<std::int64_t>(*root, "schema_version").value_or(0),
                  .generation = Get<std::int64_t>(*root, "generation").value_or(0),
+                 .parked = GetCount(*root, "parked"),
                  .problem = std::string(GetText(*root, "problem"))};
 }
 

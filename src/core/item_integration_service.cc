@@ -439,7 +439,8 @@ ServiceStatistics ItemIntegrationService::Impl::Statistics() const {
           .in_flight_peak = in_flight_peak_.load(std::memory_order_relaxed),
           .commits = way_.commit_count(),
           .seen_cache = way_.Seen(),
-          .lock = way_.Locks()};
+          .lock = way_.Locks(),
+          .backend = way_.Backend()};
 }
 
 ItemIntegrationService::ItemIntegrationService(ServiceParts parts, ServiceOptions options)

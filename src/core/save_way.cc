@@ -58,14 +58,14 @@ auto Posted(Executor& executor) {
 }
 
 std::unique_ptr<BackendSaves> BackendSavesOf(const ServiceParts& parts,
-                                             const ServiceOptions& options,
+                                             const ServiceOptions& options, CountedBackend* backend,
                                              GroupCommit& group_commit) {
-  if (parts.backend == nullptr) return nullptr;
+  if (backend == nullptr) return nullptr;
   if (parts.claims == nullptr)
-    return std::make_unique<UnsharedSaves>(parts.store, *parts.backend, group_commit);
+    return std::make_unique<UnsharedSaves>(parts.store, *backend, group_commit);
   return std::make_unique<ClaimedSaves>(
       ClaimedSaves::Parts{.claims = *parts.claims,
-                          .backend = *parts.backend,
+                          .backend = *backend,
                           .executor = parts.executor,
                           .clock = parts.clock},
       ClaimedSaves::Options{
@@ -92,7 +92,9 @@ SaveWay::SaveWay(const ServiceParts& parts, const ServiceOptions& options, Host&
                     {.items_max = options.commit_items_max,
                      .turns_max = options.commits_max,
                      .gather_time = options.commit_gather_time}),
-      backend_saves_(BackendSavesOf(parts, options, group_commit_)) {
+      backend_(parts.backend == nullptr ? nullptr
+                                        : std::make_unique<CountedBackend>(*parts.backend)),
+      backend_saves_(BackendSavesOf(parts, options, backend_.get(), group_commit_)) {
   if (parts.seen_cache != nullptr)
     seen_.emplace(
         SeenLookups::Parts{

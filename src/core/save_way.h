@@ -8,6 +8,7 @@
 #include "base/coroutine.h"
 #include "core/backend_saves.h"
 #include "core/content_guard.h"
+#include "core/counted_backend.h"
 #include "core/group_commit.h"
 #include "core/save_call.h"
 #include "core/seen_lookups.h"
@@ -62,6 +63,9 @@ class SaveWay {
   [[nodiscard]] LockStatistics Locks() const {
     return guard_ ? guard_->Statistics() : LockStatistics();
   }
+  [[nodiscard]] BackendStatistics Backend() const {
+    return backend_ ? backend_->Statistics() : BackendStatistics();
+  }
 
  private:
   enum class Alone : std::uint8_t {
@@ -88,7 +92,8 @@ class SaveWay {
   const Duration lock_wait_max_;
   const bool may_block_;  // in the store, before the backend is asked
   GroupCommit group_commit_;
-  std::unique_ptr<BackendSaves> backend_saves_;  // null: there is no backend
+  std::unique_ptr<CountedBackend> backend_;  // this and the next one are null without a backend
+  std::unique_ptr<BackendSaves> backend_saves_;
   std::optional<SeenLookups> seen_;
   std::optional<ContentGuard> guard_;
 };

@@ -19,6 +19,7 @@ std::string ClusterJson(const Cluster& cluster) {
   json.BeginObject()
       .Field("schema_version", cluster.schema_version)
       .Field("generation", cluster.generation)
+      .Field("parked", cluster.parked)
       .Field("problem", cluster.problem)
       .Name("servers")
       .BeginArray();

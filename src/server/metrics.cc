@@ -170,6 +170,28 @@ void AddLocks(Families& families, const LockStatistics& lock) {
                    lock.lost);
 }
 
+void AddBackend(Families& families, const MetricsSnapshot& snapshot) {
+  const BackendStatistics& backend = snapshot.service.backend;
+  MetricFamily& calls = families.Add(MetricType::Counter, "itemgate_backend_calls_total",
+                                     "Calls of the backend, by what it was asked and said.");
+  const auto add = [&](const char* call, const char* result, std::uint64_t count) {
+    Families::AddCounter(calls, {{"call", call}, {"result", result}}, count);
+  };
+  add("save", "saved", backend.saved);
+  add("save", "failed", backend.failed);
+  add("save", "unknown", backend.unknown);
+  add("find", "found", backend.found);
+  add("find", "absent", backend.absent);
+  add("find", "failed", backend.not_told);
+  families.Counter("itemgate_backend_duplicates_total",
+                   "Contents that the backend was found to have more than once.",
+                   backend.found_twice);
+  families.Gauge("itemgate_parked_contents",
+                 "Contents in the store of which nobody knows whether the backend has them.",
+                 snapshot.parked ? static_cast<double>(*snapshot.parked)
+                                 : std::numeric_limits<double>::quiet_NaN());
+}
+
 void AddStore(Families& families, const StoreStatistics& store) {
   families.Gauge("itemgate_store_items", "Items saved; also the highest id.", store.items);
   families.Gauge("itemgate_store_disk_bytes", "What the store occupies on disk.", store.disk_bytes);
@@ -207,6 +229,7 @@ std::string MetricsText(const MetricsSnapshot& snapshot) {
   AddService(families, snapshot.service);
   AddSeenCache(families, snapshot.service.seen_cache);
   AddLocks(families, snapshot.service.lock);
+  AddBackend(families, snapshot);
   AddStore(families, snapshot.store);
   AddProcess(families, snapshot);
   families.Counter("itemgate_log_lines_dropped_total",

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct MetricsSnapshot {
   std::vector<RequestCounts::Series> requests;
   http::ServerStatistics http;
   ServiceStatistics service;
+  std::optional<std::uint64_t> parked;  // contents in the store; nothing: nobody knows
   StoreStatistics store;
   ProcessStatistics process;
 };

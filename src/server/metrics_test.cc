@@ -47,6 +47,9 @@ constexpr auto kMetrics = std::to_array<std::string_view>({
     "itemgate_seen_cache_nodes_ready gauge",
     "itemgate_locks_total counter",
     "itemgate_locks_lost_total counter",
+    "itemgate_backend_calls_total counter",
+    "itemgate_backend_duplicates_total counter",
+    "itemgate_parked_contents gauge",
     "itemgate_store_items gauge",
     "itemgate_store_disk_bytes gauge",
     "itemgate_store_syncs_total counter",
@@ -84,6 +87,8 @@ MetricsSnapshot Snapshot() {
   snapshot.requests = counts.Snapshot();
   snapshot.http.connections = 3;
   snapshot.service.created = 2;
+  snapshot.service.backend = {.unknown = 4, .found_twice = 3};
+  snapshot.parked = 5;
   snapshot.store.items = 17;
   return snapshot;
 }
@@ -127,8 +132,14 @@ TEST(Metrics, TellWhatTheyWereGiven) {
         "itemgate_config_last_reload_successful 1\n",
         "itemgate_requests_total{method=\"POST\",route=\"/v1/items\",status=\"201\"} 2\n",
         "itemgate_http_connections 3\n", "itemgate_saves_total{outcome=\"created\"} 2\n",
+        "itemgate_backend_calls_total{call=\"save\",result=\"unknown\"} 4\n",
+        "itemgate_backend_duplicates_total 3\n", "itemgate_parked_contents 5\n",
         "itemgate_store_items 17\n", "itemgate_process_start_time_seconds 1.5\n"})
     EXPECT_THAT(text, HasSubstr(line));
+}
+
+TEST(Metrics, WhatIsParkedMayBeUnknownAndIsNotZeroThen) {
+  EXPECT_THAT(MetricsText({.parked = std::nullopt}), HasSubstr("itemgate_parked_contents Nan\n"));
 }
 
 TEST(Metrics, TheHistogramIsCumulativeWhateverTheStatus) {

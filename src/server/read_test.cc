@@ -352,11 +352,12 @@ TEST_F(ApiTest, TellsWhichServersThereAre) {
                                   .heartbeat_age = std::chrono::milliseconds(500)},
                                  {.report = {.state = ServerState::kServing}, .is_gone = true}},
                      .schema_version = 3,
-                     .generation = 2};
+                     .generation = 2,
+                     .parked = 5};
   const http::Response answer = Get("/v1/cluster");
   EXPECT_EQ(answer.status, 200);
   EXPECT_TRUE(answer.body.starts_with(
-      R"({"schema_version":3,"generation":2,"problem":"","servers":[{"id":"ff","name":"a","self":true,)"
+      R"({"schema_version":3,"generation":2,"parked":5,"problem":"","servers":[{"id":"ff","name":"a","self":true,)"
       R"("state":"unknown","reason":"","heartbeat_age_seconds":0.5,"started_at":"1970-)"))
       << answer.body;
   EXPECT_TRUE(answer.body.contains(R"("addresses":["h:1"])"));

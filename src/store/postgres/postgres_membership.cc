@@ -38,7 +38,8 @@ constexpr Sql kLook{
 constexpr Sql kLookAtStore{
     .text =
         "SELECT (SELECT coalesce(max(version), 0) FROM itemgate.migration)::bigint, "
-        "coalesce((SELECT generation FROM itemgate.store WHERE only_row), 0)"};
+        "coalesce((SELECT generation FROM itemgate.store WHERE only_row), 0), "
+        "(SELECT count(*) FROM itemgate.claim WHERE parked)"};
 constexpr Sql kForget{
     .text = "DELETE FROM itemgate.server WHERE id = $1::bigint AND heartbeat = $2::bigint"};
 constexpr Sql kLeave{.text = "DELETE FROM itemgate.server WHERE id = $1::bigint"};
@@ -215,6 +216,7 @@ void PostgresMembership::Turned(const Answer& answer, bool looked) {
     seen_ = {.members = {},
              .schema_version = store.Integer(0, 0),
              .generation = store.Integer(0, 1),
+             .parked = static_cast<std::uint64_t>(store.Integer(0, 2)),
              .problem = {}};
     has_looked_ = true;
   }
