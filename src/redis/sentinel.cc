@@ -45,6 +45,11 @@ class SentinelPrimary::Peer final : private NodeListener, private SubscriberOwne
     subscriber_->Stop();
   }
 
+  /// That the primary is there, since that epoch.
+  [[nodiscard]] bool Says(const Endpoint& primary, std::int64_t epoch) const {
+    return said_ == std::pair(primary.ToString(), epoch);
+  }
+
   void Ask() {
     node_->Send(CommandList("SENTINEL", "MASTER", owner_.settings_.service_name), {},
                 [this](const Answer& answer) {
@@ -54,12 +59,15 @@ class SentinelPrimary::Peer final : private NodeListener, private SubscriberOwne
                   const auto port = ToNumber<std::uint16_t>(ValueOf(fields, "port"));
                   const auto epoch = ToNumber<std::int64_t>(ValueOf(fields, "config-epoch"));
                   if (host.empty() || !port || !epoch) return;
-                  owner_.Learn({.host = std::string(host), .port = *port}, *epoch);
+                  const Endpoint primary{.host = std::string(host), .port = *port};
+                  said_ = {primary.ToString(), *epoch};
+                  owner_.Learn(primary, *epoch);
                 });
   }
 
  private:
   void NodeChanged(NodeState state, const Failure* /*why*/) override {
+    said_ = {};
     if (state == NodeState::kReady) owner_.CheckSoon({});
   }
   void ErrorReplied(FailureKind /*kind*/, std::string_view /*text*/) override {}
@@ -74,6 +82,8 @@ class SentinelPrimary::Peer final : private NodeListener, private SubscriberOwne
   SentinelPrimary& owner_;
   std::unique_ptr<Node> node_;
   std::unique_ptr<Subscriber> subscriber_;
+  std::pair<std::string, std::int64_t>
+      said_;  // on this connection: the primary's address and its epoch
 };
 
 SentinelPrimary::SentinelPrimary(const NodeContext& context, const ConnectionSettings& settings,
@@ -147,8 +157,14 @@ void SentinelPrimary::Check() {
   CheckSoon(is_well ? settings_.topology_check : kLostCheckPause);
 }
 
+bool SentinelPrimary::DoMostSay(const Endpoint& primary, std::int64_t epoch) const {
+  const auto count =
+      std::ranges::count_if(peers_, [&](const auto& peer) { return peer->Says(primary, epoch); });
+  return 2 * static_cast<std::size_t>(count) > peers_.size();
+}
+
 void SentinelPrimary::Learn(const Endpoint& primary, std::int64_t epoch) {
-  if (epoch < epoch_ || !is_started_) return;
+  if (!is_started_ || (epoch < epoch_ && !DoMostSay(primary, epoch))) return;
   epoch_ = epoch;
   if (primary_ && primary_->ToString() == primary.ToString()) return;
   const bool is_first = !primary_;

@@ -16,7 +16,8 @@ namespace itemgate::redis {
 ///
 /// All Sentinels are asked where it is, when they connect, when they announce a switch, when the node is lost or
 /// answers READONLY, and from time to time; the answer of the highest configuration epoch counts, so that a Sentinel
-/// that was cut off does not lead back. Until the first answer the node is stopped. Threads: the loop's.
+/// that was cut off does not lead back. A lower one, as after SENTINEL REMOVE and MONITOR, counts if most of all
+/// Sentinels give it. Until the first answer the node is stopped. Threads: the loop's.
 class SentinelPrimary final : public Primary, private NodeListener {
  public:
   /// Fails as Node::Make. REQUIRES: settings of Topology::kSentinel. `listener` is that of the node; may be null.
@@ -46,6 +47,7 @@ class SentinelPrimary final : public Primary, private NodeListener {
   void CheckSoon(Duration delay);
   void Check();
   void Learn(const Endpoint& primary, std::int64_t epoch);
+  [[nodiscard]] bool DoMostSay(const Endpoint& primary, std::int64_t epoch) const;
 
   const NodeContext context_;
   const ConnectionSettings settings_;

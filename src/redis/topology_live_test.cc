@@ -155,5 +155,48 @@ TEST_F(SentinelLiveTest, FindsThePrimaryAndFollowsItWhenItFails) {
   loop_.Run([this] { group_.reset(); });
 }
 
+// Whom an operator lets watch another server begins with a new epoch; one that was cut off might say the same.
+TEST_F(SentinelLiveTest, GoesBackInEpochsOnlyWithMostSentinels) {
+  RedisServer first;
+  const RedisServer second({.lines = {"replicaof 127.0.0.1 " + std::to_string(first.port())}});
+  const RedisServer third;
+  std::vector<std::unique_ptr<RedisServer>> sentinels;
+  std::string text = "redis+sentinel://";
+  for (int i = 0; i < 3; ++i) {
+    sentinels.push_back(std::make_unique<RedisServer>(
+        RedisServer::Options{.sentinel = true, .lines = SentinelLines(first)}));
+    text += (i == 0 ? "" : ",") + sentinels.back()->endpoint().ToString();
+  }
+  for (const auto& sentinel : sentinels)
+    ASSERT_TRUE(Eventually([&] {
+      const std::string told = sentinel->Run({"SENTINEL", "MASTER", "main"});
+      return told.contains("num-slaves\n1") && told.contains("num-other-sentinels\n2");
+    }));
+  const auto settings = ParseConnectionText(text + "/main?configCheckSeconds=1");
+  loop_.Run([&] {
+    group_ = *SentinelPrimary::Make(loop_.context(), *settings);
+    group_->Start();
+  });
+  first.Kill();
+  ASSERT_TRUE(Eventually([&] { return Set("a") == "OK" && Primary()->port == second.port(); }));
+  // As long as one knows the old epoch it makes the others go back to it.
+  for (const auto& sentinel : sentinels) sentinel->Run({"SENTINEL", "REMOVE", "main"});
+  const auto watch_third = [&](const RedisServer& sentinel) {
+    sentinel.Run({"SENTINEL", "MONITOR", "main", "127.0.0.1", std::to_string(third.port()), "2"});
+    // It has been asked once more, and the node has stayed.
+    const auto asked = [&] {
+      return sentinel.Run({"CLIENT", "LIST"}).contains("cmd=sentinel|master");
+    };
+    return Eventually(asked);
+  };
+  EXPECT_TRUE(watch_third(*sentinels[0]));
+  EXPECT_EQ(Primary()->port, second.port());
+  EXPECT_TRUE(watch_third(*sentinels[1]));
+  EXPECT_TRUE(Eventually([&] { return Primary()->port == third.port(); }));
+  EXPECT_TRUE(Eventually([&] { return Set("b") == "OK"; }));
+  EXPECT_EQ(third.Run({"GET", "b"}), "1");
+  loop_.Run([this] { group_.reset(); });
+}
+
 }  // namespace
 }  // namespace itemgate::redis

@@ -72,6 +72,8 @@ void Engine::Apply(LockEntry& lock, const Step& step) {
       else
         done(RedLock(std::move(kept)));
     });
+    // Nobody else was told that it may be free.
+    if (lock.is_woken && !lock.protocol.is_held()) WakeOne(lock.key);
   }
   if (step.released) {
     for (auto& done : std::exchange(lock.releases, {}))
@@ -263,6 +265,7 @@ void Engine::WakeOne(const std::string& key) {
   const auto found = waiters_.find(key);
   if (found == waiters_.end()) return;
   LockEntry& lock = *found->second.front();
+  lock.is_woken = true;
   Apply(lock, lock.protocol.OnWake(clock_.Now()));
 }
 

@@ -16,10 +16,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// Grants everything at once, but is not reached, or takes what it is sent and says nothing, if the test says so.
+/// Grants everything at once, or says that it is taken, or is not reached, or takes what it is sent and says nothing.
 class FakeNode final : public LockNode {
  public:
-  enum class Mode { kWell, kAway, kSilent };
+  enum class Mode { kWell, kTaken, kAway, kSilent };
 
   FakeNode(EventLoop& loop, VoteReceiver& receiver, int number)
       : loop_(loop), receiver_(receiver), number_(number) {}
@@ -33,7 +33,7 @@ class FakeNode final : public LockNode {
     if (mode == Mode::kSilent)
       silenced_.push_back(question);
     else
-      Answer(question, Vote::kGranted);
+      Answer(question, mode == Mode::kTaken ? Vote::kTaken : Vote::kGranted);
     return true;
   }
   void Flush() override {}
@@ -133,6 +133,31 @@ TEST_F(EngineTest, WhatIsOwedToANodeThatIsAwayHasALimit) {
   Do([&] { nodes_[2]->Lose(); });
   for (int i = 0; i < 30; ++i) Release(std::to_string(i));
   EXPECT_EQ(lock_count(), 10U);
+}
+
+// Or the lock would be free, and all others asleep until they look by themselves.
+TEST_F(EngineTest, AWaiterThatIsWokenAndGivesUpWakesTheNext) {
+  Open({});
+  const auto set_all = [&](FakeNode::Mode mode) {
+    for (FakeNode* node : nodes_) node->mode = mode;
+  };
+  set_all(FakeNode::Mode::kTaken);
+  Plan plan = PlanFor(3, seconds(60));
+  plan.wait = plan.retry = seconds(1000);
+  std::vector<std::string> told;
+  for (const std::string name : {"first", "second"}) {
+    auto entry = std::make_shared<LockEntry>(name, "the key", plan, engine_->random());
+    entry->done = [&, name](Result<RedLock> lock) {
+      told.push_back(name + (lock && lock->IsAcquired() ? " has it" : " gave up"));
+    };
+    entries_[name] = entry;
+    Do([&] { engine_->Begin(entry); });
+  }
+  set_all(FakeNode::Mode::kSilent);
+  Do([&] { engine_->OnReleased("the key"); });
+  set_all(FakeNode::Mode::kWell);
+  Do([&] { engine_->Cancel(*entries_.at("first")); });
+  EXPECT_EQ(told, (std::vector<std::string>{"first gave up", "second has it"}));
 }
 
 TEST_F(EngineTest, ALockThatFailedAtASilentNodeIsKeptOnlyWithinTheLimit) {

@@ -62,6 +62,7 @@ class LockEntry final : public WheelEntry {
   int unanswered = 0;     // questions; while there are any, or work left, the engine keeps the lock
   std::size_t index = 0;  // among the engine's locks
   bool is_waiting = false;   // among the engine's waiters
+  bool is_woken = false;     // by a hint, while it waited
   bool is_cleaning = false;  // counted as such by the engine
 
  private:
