@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import unittest
+from pathlib import Path
 
 from cluster_clients import BREAKS, ClusterTest
 from processes import die_with_parent
@@ -48,6 +49,8 @@ class Namespace:
         self.run("nft", "add", "table", "inet", "faults")
         for hook in ("input", "output"):
             self.run("nft", "add", "chain", "inet", "faults", hook, f"{{ type filter hook {hook} priority 0; }}")
+        self.run("nft", "add", "table", "ip", "repeats")
+        self.run("nft", "add", "chain", "ip", "repeats", "output", "{ type filter hook output priority 0; }")
         return self
 
     def __exit__(self, *_):
@@ -65,8 +68,31 @@ class Namespace:
         """Packets from that port do not arrive."""
         self.run("nft", "add", "rule", "inet", "faults", "input", "tcp", "sport", str(port), "drop")
 
+    def lose(self, ports, percent):
+        """So many packets to and from those ports go nowhere."""
+        for hook, end in (("output", "dport"), ("input", "sport")):
+            self.run("nft", "add", "rule", "inet", "faults", hook, "tcp", end, set_of(ports), "numgen", "random", "mod",
+                     "100", "<", str(percent), "drop")
+
+    def repeat(self, ports):
+        """Every second packet to those ports arrives twice."""
+        self.run("nft", "add", "rule", "ip", "repeats", "output", "tcp", "dport", set_of(ports), "numgen", "inc", "mod",
+                 "2", "==", "0", "dup", "to", self.here, "device", f"far{self._number}")
+
     def heal(self):
         self.run("nft", "flush", "table", "inet", "faults")
+        self.run("nft", "flush", "table", "ip", "repeats")
+
+
+def repeats_seen():
+    """Segments that this namespace was sent twice, as its TCP says."""
+    names, values = [line.split() for line in Path("/proc/net/netstat").read_text().splitlines()
+                     if line.startswith("TcpExt:")]
+    return int(values[names.index("TCPDSACKOldSent")])
+
+
+def set_of(ports):
+    return "{ " + ", ".join(map(str, ports)) + " }"
 
 
 class Partitions(ClusterTest):
@@ -128,6 +154,27 @@ class Partitions(ClusterTest):
             wait_until(lambda: "itemgate_seen_cache_nodes_ready 5" in self.metrics(self.servers[0]), "they are back")
             clients.wait_for_recovery()
         self.audit(clients)
+
+    def test_lost_and_repeated_packets_cost_time_only(self):
+        ports = [self.postgres.port, *(redis.port for redis in self.redis)]
+        repeats = repeats_seen()
+        with self.clients(*BREAKS, deadline=6) as clients:
+            clients.wait_for_saved(200)
+            for percent in (5, 20):
+                before = clients.saved()
+                for space in self.spaces:
+                    space.heal()
+                    space.lose(ports, percent)
+                    space.repeat(ports)
+                clients.wait_for_saved(300, timeout=60)
+                print(f"  p99 {clients.percentile(0.99, since=before) * 1e3:.0f} ms with {percent} % lost each way")
+            for space in self.spaces:
+                space.heal()
+            seconds = clients.wait_for_recovery()
+            self.wait_until_ready()
+        self.audit(clients)
+        self.assertLess(seconds, 10)
+        self.assertGreater(repeats_seen(), repeats + 100)
 
     def metrics(self, server):
         return server.manage("GET", "/metrics").body.decode()

@@ -12,8 +12,10 @@ import time
 import unittest
 from pathlib import Path
 
+from backend_server import Backend
 from cluster_clients import BREAKS, ClusterTest
 from cutting_proxy import CuttingProxy
+from delaying_proxy import DelayingProxy
 from serving import wait_until
 
 CONNECTIONS_MAX = 30
@@ -142,40 +144,145 @@ class AnswersAreLost(ClusterTest):
         self.audit(clients)
 
 
+class DatabaseIsFar(ClusterTest):
+    """What a server sends to its database, counted by the time that it takes."""
+
+    FLAGS = ("--postgres.timeout", "10s")
+    OPTIONS = {"redis": 0, "servers": 1}
+    ONE_WAY_SECONDS = 0.2
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.proxy = cls.enterClassContext(DelayingProxy(cls.postgres.port))
+        cls.store = cls.postgres.url.replace(str(cls.postgres.port), str(cls.proxy.port))
+
+    def trips(self, server, content, status):
+        """Round trips until it is answered."""
+        started = time.monotonic()
+        self.assertEqual(self.save(server, content).status, status)
+        return int((time.monotonic() - started) / (2 * self.ONE_WAY_SECONDS))
+
+    def delay(self, server):
+        self.addCleanup(setattr, self.proxy, "delay", 0)
+        self.save(server, f"{self.id()} connects")
+        self.proxy.delay = self.ONE_WAY_SECONDS
+
+    def test_a_save_is_one_round_trip_and_a_duplicate_at_most_one(self):
+        far = self.cluster.add_server(store=self.store)
+        self.save(self.servers[0], "of another server")
+        self.delay(far)
+        self.assertEqual(self.trips(far, "new", 201), 1)
+        self.assertEqual(self.trips(far, "of another server", 200), 1)
+        self.assertEqual(self.trips(far, "new", 200), 0)
+        self.assertEqual(self.trips(far, "of another server", 200), 0)
+        with self.clients(servers=[far, *self.servers], deadline=10) as clients:
+            clients.wait_for_saved()
+            self.proxy.delay = 0
+            clients.wait_for_recovery()
+        self.audit(clients)
+
+    def test_a_save_with_a_backend_is_two(self):
+        with Backend() as backend:
+            far = self.cluster.add_server("--backend.url", backend.url, store=self.store)
+            self.delay(far)
+            self.assertEqual(self.trips(far, "for the backend", 201), 2)  # to claim, and to confirm
+            self.assertEqual(self.trips(far, "for the backend", 200), 0)
+            self.assertEqual(backend.effects(b"for the backend"), 1)
+        self.audit()
+
+
+class SmallDisk:
+    """A file system of its own. A context manager."""
+
+    def __init__(self, megabytes):
+        self._megabytes = megabytes
+
+    def __enter__(self):
+        self.path = Path(tempfile.mkdtemp(prefix="itemgate-disk-"))
+        options = f"size={self._megabytes}m,mode=777"
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.path], capture_output=True,
+                                 text=True)
+        if mounted.returncode != 0:
+            os.rmdir(self.path)
+            raise RuntimeError(f"this test mounts a small disk, and so takes root: {mounted.stderr}")
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", "--lazy", self.path], check=True)
+        os.rmdir(self.path)
+
+    def fill(self):
+        with open(self.path / "ballast", "wb") as ballast:
+            try:
+                while True:
+                    ballast.write(bytes(1 << 16))
+                    ballast.flush()
+            except OSError:
+                pass  # full
+
+    def make_room(self):
+        (self.path / "ballast").unlink()
+
+
 class DiskIsFull(ClusterTest):
     FLAGS = ("--postgres.timeout", "2s")
     OPTIONS = {"redis": 0}
 
     def test_nothing_is_acknowledged_and_it_goes_on_when_there_is_room(self):
-        disk = Path(tempfile.mkdtemp(prefix="itemgate-disk-"))
-        self.addCleanup(os.rmdir, disk)
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=777", "tmpfs", disk], capture_output=True,
-                                 text=True)
-        self.assertEqual(mounted.returncode, 0, f"this test mounts a small disk, and so takes root: {mounted.stderr}")
-        self.addCleanup(subprocess.run, ["umount", "--lazy", disk], check=True)
-        (disk / "items").mkdir()
-        shutil.chown(disk / "items", "postgres", "postgres")
-        for statement in (f"CREATE TABLESPACE small LOCATION '{disk}/items'",
+        disk = self.enterContext(SmallDisk(megabytes=8))
+        (disk.path / "items").mkdir()
+        shutil.chown(disk.path / "items", "postgres", "postgres")
+        for statement in (f"CREATE TABLESPACE small LOCATION '{disk.path}/items'",
                           "ALTER TABLE itemgate.item SET TABLESPACE small"):
             self.postgres.query(statement)
 
         with self.clients("full", "refused") as clients:
             clients.wait_for_saved()
-            (disk / "ballast").write_bytes(b"")
-            with open(disk / "ballast", "wb") as ballast:
-                try:
-                    while True:
-                        ballast.write(bytes(1 << 16))
-                        ballast.flush()
-                except OSError:
-                    pass  # full
+            disk.fill()
             clients.wait_for("full", 20)
             known = next(iter(self.ledger.ids))
             self.assertEqual(self.servers[0].save(known.encode()).status, 200, "duplicates go on")
-            (disk / "ballast").unlink()
+            disk.make_room()
             seconds = clients.wait_for_recovery()
             self.assertLess(seconds, 10)
         self.audit(clients)
+
+
+class DiskOfTheLogIsFull(ClusterTest):
+    FLAGS = ("--postgres.timeout", "2s")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.disk = cls.enterClassContext(SmallDisk(megabytes=48))
+        # Small segments: a new one is wanted soon.
+        cls.OPTIONS = {"redis": 0, "initdb_arguments": ("--wal-segsize=1", f"--waldir={cls.disk.path}/wal")}
+        super().setUpClass()
+
+    def test_the_database_stops_itself_and_goes_on_when_there_is_room(self):
+        self.save(self.servers[0], "known")
+        with self.clients("full", *BREAKS) as clients:
+            clients.wait_for_saved()
+            self.disk.fill()
+            wait_until(self.is_noticed, "the database notices")
+            clients.wait_for("refused", 20)
+            self.assertEqual(self.save(self.servers[0], "known").status, 200)
+            self.disk.make_room()
+            if self.postgres.process.poll() is not None:
+                self.postgres.start()  # as systemd does
+            seconds = clients.wait_for_recovery()
+            self.wait_until_ready()
+        self.audit(clients)
+        self.assertLess(seconds, 10)
+
+    def is_noticed(self):
+        """Has the log go on with another segment."""
+        try:
+            self.postgres.query("SELECT pg_logical_emit_message(true, '', 'so that this one is not empty')")
+            self.postgres.query("SELECT pg_switch_wal()")
+        except subprocess.CalledProcessError:
+            pass  # it stops
+        return "No space left on device" in self.postgres.log
 
 
 if __name__ == "__main__":

@@ -100,6 +100,15 @@ class RedisFails(ClusterTest):
     def test_paused(self):
         self.unnoticed(lambda: self.everywhere("CLIENT", "PAUSE", "1500", "ALL"))
 
+    def test_one_and_then_all_asleep(self):
+        self.unnoticed(lambda: self.redis[0].stall("DEBUG", "SLEEP", "3"))
+        self.unnoticed(lambda: [redis.stall("DEBUG", "SLEEP", "3") for redis in self.redis])
+
+    def test_busy_with_a_script_without_end(self):
+        self.everywhere("CONFIG", "SET", "busy-reply-threshold", "400")  # until then silent, and then BUSY
+        self.unnoticed(lambda: [redis.stall("EVAL", "while true do end", "0") for redis in self.redis[:2]],
+                       lambda: [redis.command("SCRIPT", "KILL") for redis in self.redis[:2]])
+
     def test_flushed(self):
         with self.clients() as clients:
             for _ in range(10):

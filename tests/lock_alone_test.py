@@ -11,6 +11,7 @@ import unittest
 from backend_serving import ThreeServers, stopped
 from clock_shift import ClockShift
 from redis_servers import Redis
+from serving import wait_until
 
 NAIVE = os.environ["ITEMGATE_NAIVE_SERVER"]
 TRIES_MAX = 20
@@ -53,6 +54,36 @@ class Locked(ThreeServers):
         self.shift += 40
         self.clock.set(seconds=self.shift)
 
+    def start_two_fast(self):
+        """From their start on the clocks of two of them run four times as fast: three renewals come too late.
+
+        Half as fast again, as clocks may drift at the very most, shows nothing: a lock is renewed after a third of its
+        time, and such servers keep it for two thirds.
+        """
+        self.addCleanup(self.restart_two)
+        self.addCleanup(self.clock.set, seconds=self.shift)
+        self.clock.set(seconds=self.shift, parts_in_a_million=3_000_000)
+        self.restart_two()
+
+    def start_replicas(self):
+        """Replicas of two of them, which from now on hear nothing."""
+        self.replicas = []
+        for redis in self.redis[:2]:
+            self.addCleanup(redis.start)
+            replica = self.enterContext(Redis("--replicaof", redis.host, str(redis.port)))
+            wait_until(lambda one=replica: "master_link_status:up" in one.command("INFO", "replication"), "it follows")
+            replica.pause()
+            redis.command("CLIENT", "KILL", "TYPE", "replica")
+            self.replicas.append(replica)
+
+    def promote_replicas(self):
+        """The two are lost, and their replicas take their places."""
+        for redis, replica in zip(self.redis, self.replicas):
+            redis.kill()
+            replica.resume()
+            replica.command("REPLICAOF", "NO", "ONE")
+            replica.command("CONFIG", "SET", "port", str(redis.port))
+
     def evict_from_two(self):
         for redis in self.redis[:2]:
             redis.command("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
@@ -71,7 +102,7 @@ class LockAlone(Locked):
     def flags(cls):
         return (*super().flags(), "--lock-expiry-ms", str(LOCK_SECONDS * 1000))
 
-    def while_a_saves(self, what):
+    def while_a_saves(self, what=lambda: None):
         """Server 1 saves a content, that happens, and server 2 is sent the same. Without a lock, that shows nothing."""
         def fault(content):
             gate = self.backend.hold("save", content)
@@ -108,8 +139,16 @@ class LockAlone(Locked):
     def test_F2_saves_twice(self):
         self.assertEqual(self.while_a_saves(self.shift_two_clocks), 2)
 
+    def test_F4_saves_twice(self):
+        self.start_two_fast()
+        self.assertEqual(self.while_a_saves(), 2)
+
     def test_F5_saves_twice(self):
         self.assertEqual(self.while_a_saves(self.evict_from_two), 2)
+
+    def test_F9_saves_twice(self):
+        self.start_replicas()
+        self.assertEqual(self.while_a_saves(self.promote_replicas), 2)
 
     def test_F13_saves_twice(self):
         self.assertEqual(self.while_a_stands("find"), 2)
@@ -123,7 +162,7 @@ class LockAndClaims(Locked):
     def flags(cls):
         return (*super().flags(), *ThreeServers.flags(), "--lock", "auto", "--redlock.expiry", f"{LOCK_SECONDS}s")
 
-    def assert_saves_once(self, what):
+    def assert_saves_once(self, what=lambda: None):
         content = self.content()
         gate = self.backend.hold("save", content)
         asked = [self.ask(self.servers[0], content)]
@@ -142,6 +181,14 @@ class LockAndClaims(Locked):
 
     def test_F2_saves_once(self):
         self.assert_saves_once(self.shift_two_clocks)
+
+    def test_F4_saves_once(self):
+        self.start_two_fast()
+        self.assert_saves_once()
+
+    def test_F9_saves_once(self):
+        self.start_replicas()
+        self.assert_saves_once(self.promote_replicas)
 
     def test_F5_saves_once(self):
         self.assert_saves_once(self.evict_from_two)

@@ -2,12 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 from processes import die_with_parent, free_port, tail
+from serving import wait_until
 
 SECONDS_TO_START = 60
 
@@ -24,6 +26,7 @@ class Redis:
         self.address = f"{host}:{self.port}"
         self._arguments, self._environment = arguments, environment
         self.folder = folder
+        self._callers = []
 
     def __enter__(self):
         self._temporary = None
@@ -59,12 +62,30 @@ class Redis:
         """SIGKILL: all that it knew is gone."""
         self.process.kill()
         self.process.wait()
+        for caller in self._callers:
+            caller.wait()  # it has lost its connection
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
+
+    def stall(self, *words):
+        """Sends a command that keeps it busy, and returns when it answers nobody any more."""
+        self._callers.append(subprocess.Popen(
+            ["redis-cli", "-p", str(self.port), *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, preexec_fn=die_with_parent))
+        wait_until(lambda: not self._answers(), "it stalls")
+
+    def _answers(self, seconds=0.2):
+        with socket.create_connection((self.host, self.port)) as probe:
+            probe.settimeout(seconds)
+            probe.sendall(b"PING\r\n")
+            try:
+                return probe.recv(1) == b"+"  # an error comes from one that is busy with a script
+            except TimeoutError:
+                return False
 
     def command(self, *words):
         """The reply as redis-cli prints it."""
