@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "core/save_call.h"
+#include "core/save_room.h"
 #include "core/save_way.h"
 #include "index/in_flight_table.h"
 #include "index/near_cache.h"
@@ -29,10 +30,11 @@ class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay
         options_(options),
         near_cache_(options.near_cache_keys, parts.seed),
         in_flight_table_(parts.seed),
+        room_(options),
         way_(parts, options, *this) {}
 
   ~Impl() override {
-    closing_.store(true);
+    room_.Close();
     DropHold();
     drained_->acquire();
   }
@@ -45,7 +47,9 @@ class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay
   void AwaitSave(const ContentKey& key, std::chrono::nanoseconds wait_max, SaveDone done);
 
   Result<std::vector<Item>> FindItemsWithContent(std::string_view content, Scope scope);
-  std::vector<InFlightSave> InFlightSaves(std::size_t saves_max) const;
+  std::vector<InFlightSave> InFlightSaves(std::size_t saves_max) const {
+    return OldestSaves(in_flight_table_, saves_max);
+  }
   std::size_t StopAllWaiting();
   ItemStore& store() { return parts_.store; }
   ServiceStatistics Statistics() const;
@@ -68,7 +72,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay
   void Count(Outcome outcome);
 
   void CallCommitted(SaveCall& call, const Result<void>& result) override;
-  void FreeRoom(const SaveCall& call) override;
+  void FreeRoom(const SaveCall& call) override { room_.Free(call); }
   void CallEnded() override { DropHold(); }
   void TimerCancelled() override { DropHold(); }
   void DropHold();
@@ -78,6 +82,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay
   const ServiceOptions options_;
   NearCache near_cache_;
   InFlightTable in_flight_table_;
+  SaveRoom room_;
   DetachedCalls detached_calls_;
   SaveWay way_;
   const std::shared_ptr<std::binary_semaphore> drained_ =
@@ -87,15 +92,10 @@ class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay
   std::array<std::atomic<std::uint64_t>, 7> answers_{};  // by outcome
   std::atomic<std::uint64_t> joined_ = 0;
   std::atomic<std::uint64_t> near_cache_hits_ = 0;
-  std::atomic<std::uint64_t> in_flight_peak_ = 0;
-
-  std::atomic<std::size_t> in_flight_ = 0;        // savings of calls that have not ended
-  std::atomic<std::size_t> in_flight_bytes_ = 0;  // of their contents
 
   // Calls and timers that will still touch the service, and one for itself until it closes: whoever drops the last
   // hold tells the destructor.
   std::atomic<std::size_t> holds_ = 1;
-  std::atomic<bool> closing_ = false;
 };
 
 SaveResult ItemIntegrationService::Impl::SaveOne(std::string_view content,
@@ -236,30 +236,8 @@ void ItemIntegrationService::Impl::Start(SaveCall& call, const SaveOptions& opti
 }
 
 Result<void> ItemIntegrationService::Impl::TakeRoom(const SaveCall& call) {
-  const std::size_t saving_count = call.saving_count();
   holds_.fetch_add(1);
-  const std::size_t in_flight =
-      in_flight_.fetch_add(saving_count, std::memory_order_relaxed) + saving_count;
-  const std::size_t bytes = call.content_bytes();
-  const std::size_t in_flight_bytes =
-      in_flight_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  if (closing_.load()) return Fail(ErrorCode::kUnavailable, "the service is closing");
-  if (saving_count > options_.batch_items_max)
-    return Fail(ErrorCode::kTooLarge, "a batch of more than " +
-                                          std::to_string(options_.batch_items_max) +
-                                          " items; send smaller ones");
-  if (in_flight > options_.in_flight_max)
-    return Fail(ErrorCode::kBusy, "more than " + std::to_string(options_.in_flight_max) +
-                                      " saves are under way; send it again later");
-  if (in_flight_bytes > options_.in_flight_bytes_max)
-    return Fail(ErrorCode::kBusy, "contents of more than " +
-                                      std::to_string(options_.in_flight_bytes_max) +
-                                      " bytes are under way; send it again later");
-  std::uint64_t peak = in_flight_peak_.load(std::memory_order_relaxed);
-  while (in_flight > peak &&
-         !in_flight_peak_.compare_exchange_weak(peak, in_flight, std::memory_order_relaxed)) {
-  }
-  return {};
+  return room_.Take(call);
 }
 
 void ItemIntegrationService::Impl::Admit(Saving& saving, const SaveOptions& options) {
@@ -367,11 +345,6 @@ std::size_t ItemIntegrationService::Impl::StopAllWaiting() {
   return calls.size();
 }
 
-void ItemIntegrationService::Impl::FreeRoom(const SaveCall& call) {
-  in_flight_.fetch_sub(call.saving_count(), std::memory_order_relaxed);
-  in_flight_bytes_.fetch_sub(call.content_bytes(), std::memory_order_relaxed);
-}
-
 void ItemIntegrationService::Impl::DropHold() {
   const std::shared_ptr<std::binary_semaphore> drained =
       drained_;  // the service may end with the last hold
@@ -401,29 +374,6 @@ Result<std::vector<Item>> ItemIntegrationService::Impl::FindItemsWithContent(
   return items;
 }
 
-std::vector<InFlightSave> ItemIntegrationService::Impl::InFlightSaves(std::size_t saves_max) const {
-  const auto older = [](const InFlightSave& left, const InFlightSave& right) {
-    return left.since < right.since;
-  };
-  std::vector<InFlightSave> oldest;  // a heap, the youngest of them on top
-  if (saves_max == 0) return oldest;
-  in_flight_table_.VisitOwners([&](const InFlightEntry& owner, std::size_t joined_count) {
-    const auto& saving = static_cast<const Saving&>(owner);
-    if (oldest.size() == saves_max) {
-      if (saving.since >= oldest.front().since) return;
-      std::ranges::pop_heap(oldest, older);
-      oldest.pop_back();
-    }
-    oldest.push_back({.key = saving.key,
-                      .since = saving.since,
-                      .sender = std::string(saving.sender),
-                      .waiters = joined_count});
-    std::ranges::push_heap(oldest, older);
-  });
-  std::ranges::sort_heap(oldest, older);
-  return oldest;
-}
-
 ServiceStatistics ItemIntegrationService::Impl::Statistics() const {
   const auto count = [this](Outcome outcome) {
     return answers_[static_cast<std::size_t>(outcome)].load(std::memory_order_relaxed);
@@ -435,8 +385,8 @@ ServiceStatistics ItemIntegrationService::Impl::Statistics() const {
           .refused = count(Outcome::kRejected) + count(Outcome::kFailed) +
                      count(Outcome::kUnknown) + count(Outcome::kUnavailable),
           .near_cache_hits = near_cache_hits_.load(std::memory_order_relaxed),
-          .in_flight = in_flight_.load(std::memory_order_relaxed),
-          .in_flight_peak = in_flight_peak_.load(std::memory_order_relaxed),
+          .in_flight = room_.savings(),
+          .in_flight_peak = room_.peak(),
           .commits = way_.commit_count(),
           .seen_cache = way_.Seen(),
           .lock = way_.Locks(),

@@ -1,5 +1,6 @@
 #include "core/save_call.h"
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -27,6 +28,29 @@ Outcome OutcomeOf(ErrorCode code) {
 SaveResult Refused(Error error) {
   const Outcome outcome = OutcomeOf(error.code);
   return {.outcome = outcome, .error = std::move(error)};
+}
+
+std::vector<InFlightSave> OldestSaves(const InFlightTable& table, std::size_t saves_max) {
+  const auto older = [](const InFlightSave& left, const InFlightSave& right) {
+    return left.since < right.since;
+  };
+  std::vector<InFlightSave> oldest;  // a heap, the youngest of them on top
+  if (saves_max == 0) return oldest;
+  table.VisitOwners([&](const InFlightEntry& owner, std::size_t joined_count) {
+    const auto& saving = static_cast<const Saving&>(owner);
+    if (oldest.size() == saves_max) {
+      if (saving.since >= oldest.front().since) return;
+      std::ranges::pop_heap(oldest, older);
+      oldest.pop_back();
+    }
+    oldest.push_back({.key = saving.key,
+                      .since = saving.since,
+                      .sender = std::string(saving.sender),
+                      .waiters = joined_count});
+    std::ranges::push_heap(oldest, older);
+  });
+  std::ranges::sort_heap(oldest, older);
+  return oldest;
 }
 
 SaveCall::SaveCall(Host& host, std::span<Saving> savings)

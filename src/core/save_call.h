@@ -40,6 +40,10 @@ struct Saving : InFlightEntry {
   std::atomic<bool> answered = false;  // release: `result` is written; acquire: it may be read
 };
 
+/// The savings that own their contents in the table, the oldest first; at most so many.
+[[nodiscard]] std::vector<InFlightSave> OldestSaves(const InFlightTable& table,
+                                                    std::size_t saves_max);
+
 /// One call of the service: its contents, and how its caller is told. It lives until all its contents are answered,
 /// however long its caller waits. The contents that it is the first to bring are committed together.
 class SaveCall : public CommitRequest {
