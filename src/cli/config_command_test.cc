@@ -67,6 +67,17 @@ TEST_F(ConfigCommandTest, CheckAcceptsWhatIsValid) {
   EXPECT_EQ(Run({"config", "check"}).out, "The settings are valid.\n");
 }
 
+TEST_F(ConfigCommandTest, AFlagThatIsAListMayBeGivenSeveralTimes) {
+  const Ended shown = Run({"config", "show", "--json", "--store", "postgres://db/items", "--redis",
+                           "a:1,password=p,b:2", "--redis", "c:3", "--listen", "[::1]:1",
+                           "--management.listen", ""});
+  EXPECT_EQ(shown.status, 0) << shown.err;
+  EXPECT_THAT(shown.out, HasSubstr(R"("a:1,password=*****","b:2","c:3")"));
+  EXPECT_THAT(shown.out, HasSubstr(R"("listen":{"value":["[::1]:1"])"));
+  EXPECT_THAT(shown.out, HasSubstr(R"("management.listen":{"value":[])"));
+  EXPECT_EQ(Run({"config", "show", "--data", "a", "--data", "b"}).status, 2);
+}
+
 TEST_F(ConfigCommandTest, CheckTellsAllMistakesAtOnce) {
   const Ended ended = RunOnFile("[limits]\nbody_byte = 1\nfields = \"many\"\n",
                                 {"config", "check", "--log.format", "xml"});

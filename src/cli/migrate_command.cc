@@ -17,6 +17,10 @@ struct MigrateSettings {
 
 ExitStatus RunMigrate(Context& context, const MigrateSettings& settings) {
   const std::string& store = context.options().store;
+  if (store.empty())
+    return context.Report(
+        {ErrorCode::kInvalidArgument,
+         "name the database to prepare, such as --store postgres://user@host/name"});
   const auto migrated = Migrate({.database = store, .partitions = settings.partitions});
   if (!migrated) return context.ReportOpening(migrated.error());
   if (context.options().json) {

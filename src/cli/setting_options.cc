@@ -38,17 +38,19 @@ std::shared_ptr<SettingOptions> AddSettingOptions(CLI::App& command) {
       ->type_name("FILE");
   for (const config::Setting& setting : config::SettingTable()) {
     const std::string names = (setting.key == "data" ? "-d," : "") + setting.FlagName();
-    command
-        .add_option_function<std::string>(
-            names,
-            [options, key = std::string(setting.key)](const std::string& text) {
-              options->flags.push_back({key, text});
-            },
-            HelpOf(setting))
-        ->type_name(setting.TypeName())
-        ->group(
-            "Settings (also in the file as section.name, and in the environment as "
-            "ITEMGATE_SECTION_NAME)");
+    CLI::Option& option =
+        *command
+             .add_option_function<std::string>(
+                 names,
+                 [options, key = std::string(setting.key)](const std::string& text) {
+                   options->flags.push_back({key, text});
+                 },
+                 HelpOf(setting))
+             ->type_name(setting.TypeName())
+             ->group(
+                 "Settings (also in the file as section.name, and in the environment as "
+                 "ITEMGATE_SECTION_NAME)");
+    if (setting.is_list()) option.delimiter(',')->multi_option_policy(CLI::MultiOptionPolicy::Join);
   }
   return options;
 }

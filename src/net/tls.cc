@@ -1,5 +1,6 @@
 #include "net/tls.h"
 
+#include <system_error>
 #include <utility>
 
 #include <openssl/err.h>
@@ -16,6 +17,7 @@ namespace {
 std::string TakeReason() {
   const unsigned long error = ERR_get_error();
   ERR_clear_error();
+  if (ERR_SYSTEM_ERROR(error)) return std::system_category().message(ERR_GET_REASON(error));
   const char* const reason = error == 0 ? nullptr : ERR_reason_error_string(error);
   return reason == nullptr ? "unknown error" : reason;
 }

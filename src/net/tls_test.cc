@@ -21,6 +21,13 @@ TEST(TlsContext, AServerNameThatNoCertificateCanHaveIsRefused) {
     EXPECT_TRUE(TlsContext::Make({.server_name = name}, kWords).has_value()) << name;
 }
 
+TEST(TlsContext, AFileThatIsNotThereIsToldFromOneThatIsNoCertificate) {
+  const auto absent = TlsContext::Make({.ca_file = "/nowhere.pem"}, kWords);
+  ASSERT_FALSE(absent);
+  EXPECT_TRUE(absent.error().message.contains("No such file or directory"))
+      << absent.error().message;
+}
+
 TEST(TlsContext, NoSessionWithoutAnythingToCheck) {
   const auto context = TlsContext::Make({}, kWords);
   for (const std::string& host : {""s, "redis\0x"s, std::string(300, 'x')})
