@@ -37,8 +37,31 @@ struct Row {
   std::uint64_t cycles = 0;
   Duration elapsed{};
   std::vector<std::int64_t> acquire_ns;
+  Duration longest{};                // wait, also of those who got nothing in the end
+  std::uint64_t cycles_of_most = 0;  // of the caller that had most
 
-  void Print(const std::string& name) {
+  /// What one caller did.
+  void Add(const Row& caller) {
+    cycles += caller.cycles;
+    acquire_ns.insert(acquire_ns.end(), caller.acquire_ns.begin(), caller.acquire_ns.end());
+    longest = std::max(longest, caller.longest);
+    cycles_of_most = std::max(cycles_of_most, caller.cycles);
+  }
+  void Waited(Instant began, bool has_got_it) {
+    const Duration time = kClock.Now() - began;
+    longest = std::max(longest, time);
+    if (has_got_it) acquire_ns.push_back(time.count());
+  }
+
+  /// Of callers of one name, whom it may treat unlike each other.
+  void PrintFairness(const std::string& name) {
+    Print(name, "   ");
+    std::printf("longest %8.1f ms   luckiest %3.0f %%\n",
+                static_cast<double>(longest.count()) * 1e-6,
+                100 * static_cast<double>(cycles_of_most) / static_cast<double>(cycles));
+  }
+
+  void Print(const std::string& name, const char* end = "\n") {
     std::ranges::sort(acquire_ns);
     const auto at = [&](double share) {
       if (acquire_ns.empty()) return 0.0;
@@ -46,9 +69,9 @@ struct Row {
           static_cast<std::size_t>(share * static_cast<double>(acquire_ns.size() - 1));
       return static_cast<double>(acquire_ns[index]) / 1000;
     };
-    std::printf("%-52s %9.0f /s   p50 %8.1f us   p99 %8.1f us\n", name.c_str(),
+    std::printf("%-52s %9.0f /s   p50 %8.1f us   p99 %8.1f us%s", name.c_str(),
                 static_cast<double>(cycles) / (static_cast<double>(elapsed.count()) * 1e-9),
-                at(0.5), at(0.99));
+                at(0.5), at(0.99), end);
     std::fflush(stdout);
   }
 };
@@ -219,14 +242,14 @@ Row Sequential(const std::vector<std::string>& addresses, int callers, Duration 
         Row row;
         while (kClock.Now() < end) {
           const Instant began = kClock.Now();
-          if (!in_turn.Acquire(end)) break;
-          row.acquire_ns.push_back((kClock.Now() - began).count());
+          const bool has_got_it = in_turn.Acquire(end);
+          row.Waited(began, has_got_it);
+          if (!has_got_it) break;
           in_turn.Release();
           ++row.cycles;
         }
         const MutexLock lock(mutex);
-        all.cycles += row.cycles;
-        all.acquire_ns.insert(all.acquire_ns.end(), row.acquire_ns.begin(), row.acquire_ns.end());
+        all.Add(row);
       });
     }
   }
@@ -266,13 +289,12 @@ Row Blocking(RedLockFactory& factory, int callers, Duration time, const std::str
           auto lock = factory.CreateLock(
               name, {.wait = milliseconds(shared_name.empty() ? 0 : 60'000), .retry = kRetry});
           if (!lock->IsAcquired()) std::abort();
-          row.acquire_ns.push_back((kClock.Now() - began).count());
+          row.Waited(began, true);
           if (release == Release::kWaitedFor) lock->Release();
           ++row.cycles;
         }
         const MutexLock lock(mutex);
-        all.cycles += row.cycles;
-        all.acquire_ns.insert(all.acquire_ns.end(), row.acquire_ns.begin(), row.acquire_ns.end());
+        all.Add(row);
       });
     }
   }
@@ -359,9 +381,10 @@ void Measure(RedisFleet& fleet, Duration time) {
           .Print("ours, blocking, destructor, " + at_once);
       Sequential(addresses, count, time, "").Print("one server after the other, " + at_once);
     }
-    Blocking(*factory, 8, time, "contended").Print("ours, 8 blocking callers of one name" + with);
+    Blocking(*factory, 8, time, "contended")
+        .PrintFairness("ours, 8 blocking callers of one name" + with);
     Sequential(addresses, 8, time, "contended")
-        .Print("one server after the other, 8 callers of one name" + with);
+        .PrintFairness("one server after the other, 8 callers of one name" + with);
   }
   const auto factory = Connect(fleet.Addresses(5), 5);
   for (const int count : {1, 64}) {
