@@ -59,7 +59,8 @@ class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay
   void Submit(const std::shared_ptr<DetachedCall>& call, const SaveOptions& options);
   void StartTimer(const std::shared_ptr<DetachedCall>& call, std::chrono::nanoseconds wait_max);
   [[nodiscard]] Result<void> TakeRoom(const SaveCall& call);
-  void Admit(Saving& saving, const SaveOptions& options);
+  void Admit(SaveCall& call, const SaveOptions& options);
+  void Admit(Saving& examined, const SaveOptions& options);
   void Enter(Saving& saving, const SaveOptions& options);
   [[nodiscard]] Result<ContentKey> Examine(const Insertion& insertion, Scope scope) const;
   [[nodiscard]] std::optional<SaveResult> AnswerOfNearCache(const ContentKey& key);
@@ -229,7 +230,7 @@ void ItemIntegrationService::Impl::Start(SaveCall& call, const SaveOptions& opti
     only.key = only.insertion.key = *known_key;
     Enter(only, options);
   } else {
-    for (Saving& saving : call.savings()) Admit(saving, options);
+    Admit(call, options);
   }
   // The way has it in hand until all of its insertions are settled.
   if (!call.insertions.empty()) call.Retain();
@@ -240,12 +241,26 @@ Result<void> ItemIntegrationService::Impl::TakeRoom(const SaveCall& call) {
   return room_.Take(call);
 }
 
-void ItemIntegrationService::Impl::Admit(Saving& saving, const SaveOptions& options) {
-  const Result<ContentKey> key = Examine(saving.insertion, options.scope);
-  if (!key) return Answer(saving, Refused(key.error()));
-  saving.key = saving.insertion.key = *key;
-  if (auto known = AnswerOfNearCache(*key)) return Answer(saving, std::move(*known));
-  Enter(saving, options);
+void ItemIntegrationService::Impl::Admit(SaveCall& call, const SaveOptions& options) {
+  // While a content is digested, what the near cache knows of the one before comes from memory.
+  Saving* examined = nullptr;
+  for (Saving& saving : call.savings()) {
+    const Result<ContentKey> key = Examine(saving.insertion, options.scope);
+    if (!key) {
+      Answer(saving, Refused(key.error()));
+      continue;
+    }
+    saving.key = saving.insertion.key = *key;
+    near_cache_.Prefetch(*key);
+    if (examined != nullptr) Admit(*examined, options);
+    examined = &saving;
+  }
+  if (examined != nullptr) Admit(*examined, options);
+}
+
+void ItemIntegrationService::Impl::Admit(Saving& examined, const SaveOptions& options) {
+  if (auto known = AnswerOfNearCache(examined.key)) return Answer(examined, std::move(*known));
+  Enter(examined, options);
 }
 
 void ItemIntegrationService::Impl::Enter(Saving& saving, const SaveOptions& options) {

@@ -52,6 +52,13 @@ std::optional<ItemId> NearCache::Find(const ContentKey& key) {
   return std::nullopt;
 }
 
+void NearCache::Prefetch(const ContentKey& key) const {
+  if (bucket_count_ == 0) return;
+  constexpr std::size_t kCacheLine = 64;
+  const auto* const bucket = reinterpret_cast<const char*>(&buckets_[hash_(key) % bucket_count_]);
+  for (std::size_t at = 0; at < sizeof(Bucket); at += kCacheLine) __builtin_prefetch(bucket + at);
+}
+
 void NearCache::Insert(const ContentKey& key, ItemId id) {
   if (bucket_count_ == 0) return;
   const std::size_t index = hash_(key) % bucket_count_;

@@ -23,6 +23,9 @@ class NearCache {
 
   [[nodiscard]] std::optional<ItemId> Find(const ContentKey& key);
 
+  /// Has the memory that Find will look at brought closer; worth it for whoever has other work to do meanwhile.
+  void Prefetch(const ContentKey& key) const;
+
   /// Remembers a key. REQUIRES: the item is durable.
   void Insert(const ContentKey& key, ItemId id);
 

@@ -1,9 +1,10 @@
 #include "store/embedded/sorted_runs.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
-#include <vector>
+#include <utility>
 
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
@@ -24,6 +25,11 @@ constexpr std::string_view kCompleteThrough("\0", 1);
 // A value is the id and the length of what was digested.
 constexpr std::size_t kValueBytes = sizeof(std::uint64_t) + sizeof(std::uint32_t);
 
+// New contents are in no run: with 16 bits a filter says so of all but one in a thousand, and a wrong one costs as much
+// as a hundred right ones.
+constexpr double kFilterBitsPerKey = 16;
+constexpr std::size_t kLookupKeys = 64;
+
 std::string DiskKey(const ContentKey& key) {
   std::string bytes(reinterpret_cast<const char*>(key.digest.bytes.data()),
                     key.digest.bytes.size());
@@ -37,6 +43,30 @@ bool DiskKeyLess(const SortedRuns::Entry& left, const SortedRuns::Entry& right) 
   return DiskKey(left.first) < DiskKey(right.first);
 }
 
+/// Keys that are looked up together, and where their ids belong. Small enough for the stack: a batch of thousands would
+/// else ask the system for fresh memory each time.
+struct Lookup {
+  void Add(const ContentKey& key, ItemId& id) {
+    keys[count] = &key;
+    ids[count] = &id;
+    if (key.scope.is_default()) {
+      slices[count] = {reinterpret_cast<const char*>(key.digest.bytes.data()),
+                       key.digest.bytes.size()};
+    } else {
+      scoped[count] = DiskKey(key);
+      slices[count] = scoped[count];
+    }
+    ++count;
+  }
+  [[nodiscard]] bool is_full() const { return count == kLookupKeys; }
+
+  std::size_t count = 0;
+  std::array<const ContentKey*, kLookupKeys> keys;
+  std::array<ItemId*, kLookupKeys> ids;
+  std::array<rocksdb::Slice, kLookupKeys> slices;  // of the digest, or of what stands in scoped
+  std::array<std::string, kLookupKeys> scoped;
+};
+
 Error ErrorOf(const rocksdb::Status& status) {
   const ErrorCode code = status.IsNoSpace()      ? ErrorCode::kStorageFull
                          : status.IsCorruption() ? ErrorCode::kCorrupt
@@ -46,7 +76,7 @@ Error ErrorOf(const rocksdb::Status& status) {
 
 rocksdb::Options MakeOptions(rocksdb::Env* environment) {
   rocksdb::BlockBasedTableOptions table;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kFilterBitsPerKey));
   table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
   table.block_cache = rocksdb::NewLRUCache(64 << 20);
 
@@ -122,31 +152,14 @@ class SortedRuns::Impl {
 
   Result<void> Find(std::span<const ContentKey* const> keys, std::span<ItemId> ids) const {
     if (complete_through() == 0) return {};
-    std::vector<std::string> disk_keys;
-    std::vector<std::size_t> places;
+    Lookup lookup;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (ids[i].value != 0) continue;
-      disk_keys.push_back(DiskKey(*keys[i]));
-      places.push_back(i);
+      lookup.Add(*keys[i], ids[i]);
+      if (!lookup.is_full()) continue;
+      if (auto done = Search(lookup); !done) return done;
     }
-    std::vector<rocksdb::Slice> slices(disk_keys.begin(), disk_keys.end());
-    std::vector<rocksdb::PinnableSlice> values(slices.size());
-    std::vector<rocksdb::Status> statuses(slices.size());
-    database_->MultiGet(rocksdb::ReadOptions(), database_->DefaultColumnFamily(), slices.size(),
-                        slices.data(), values.data(), statuses.data());
-    for (std::size_t i = 0; i < slices.size(); ++i) {
-      if (statuses[i].IsNotFound()) continue;
-      if (!statuses[i].ok()) return std::unexpected(ErrorOf(statuses[i]));
-      const rocksdb::PinnableSlice& value = values[i];
-      const std::uint32_t length = keys[places[i]]->length;  // 0: the asker does not know it
-      if (value.size() != kValueBytes ||
-          (length != 0 &&
-           LoadLittle<std::uint32_t>(value.data() + sizeof(std::uint64_t)) != length))
-        return Fail(ErrorCode::kCorrupt, "key index: another length under the digest " +
-                                             keys[places[i]]->digest.ToHex());
-      ids[places[i]] = ItemId{LoadLittle<std::uint64_t>(value.data())};
-    }
-    return {};
+    return Search(lookup);
   }
 
   Result<std::uint64_t> Count(ItemId through) const {
@@ -174,6 +187,29 @@ class SortedRuns::Impl {
     for (const DirectoryEntry& entry : *entries) {
       if (!entry.name.ends_with(".log") || entry.size != 0) continue;
       if (auto removed = files_.Remove(directory_ + "/" + entry.name); !removed) return removed;
+    }
+    return {};
+  }
+
+  /// Fills in what is found, and empties the look-up.
+  Result<void> Search(Lookup& lookup) const {
+    std::array<rocksdb::PinnableSlice, kLookupKeys> values;
+    std::array<rocksdb::Status, kLookupKeys> statuses;
+    const std::size_t count = std::exchange(lookup.count, 0);
+    database_->MultiGet(rocksdb::ReadOptions(), database_->DefaultColumnFamily(), count,
+                        lookup.slices.data(), values.data(), statuses.data());
+    for (std::size_t i = 0; i < count; ++i) {
+      if (statuses[i].IsNotFound()) continue;
+      if (!statuses[i].ok()) return std::unexpected(ErrorOf(statuses[i]));
+      const rocksdb::PinnableSlice& value = values[i];
+      const ContentKey& key = *lookup.keys[i];
+      // A length of 0: the asker does not know it.
+      if (value.size() != kValueBytes ||
+          (key.length != 0 &&
+           LoadLittle<std::uint32_t>(value.data() + sizeof(std::uint64_t)) != key.length))
+        return Fail(ErrorCode::kCorrupt,
+                    "key index: another length under the digest " + key.digest.ToHex());
+      *lookup.ids[i] = ItemId{LoadLittle<std::uint64_t>(value.data())};
     }
     return {};
   }
