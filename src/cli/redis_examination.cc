@@ -213,13 +213,13 @@ class Examination {
       return;
     }
     // The highest epoch knows best, as in redis::SentinelPrimary.
-    std::vector<const SentinelExamination*> by_epoch;
+    const SentinelExamination* best = nullptr;
     for (const SentinelExamination& sentinel : group.sentinels)
-      if (!sentinel.master.empty()) by_epoch.push_back(&sentinel);
-    std::ranges::stable_sort(by_epoch, std::greater(), &SentinelExamination::epoch);
-    if (by_epoch.empty()) return;
-    add(by_epoch.front()->master);
-    for (const Endpoint& replica : by_epoch.front()->replicas) add(replica.ToString());
+      if (!sentinel.master.empty() && (best == nullptr || sentinel.epoch > best->epoch))
+        best = &sentinel;
+    if (best == nullptr) return;
+    add(best->master);
+    for (const Endpoint& replica : best->replicas) add(replica.ToString());
   }
 
   [[nodiscard]] Result<void> AddServer(RedisInterviews& interviews,
