@@ -19,7 +19,7 @@ class HeldBackend final : public ItemBackend {
   void SaveItem(const BackendItem& item, SaveDone done) override {
     if (refuses_) return done(Fail(ErrorCode::kFailed, "refused"));
     EXPECT_TRUE(saving_.try_emplace(std::string(item.content), std::move(done)).second)
-        << "two saves of one item.content at a time";
+        << "two saves of one content at a time";
   }
   void FindItemsWithContent(const ContentKey&, std::string_view content, FindDone done) override {
     ++find_count_;
