@@ -1,5 +1,7 @@
 #include "store/embedded/key_index.h"
 
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "testing/manual_executor.h"
@@ -58,6 +60,24 @@ TEST_F(KeyIndexTest, FindsKeysInMemoryWhileFrozenAndInRuns) {
   background_.RunUntilIdle();
   EXPECT_EQ(index_->complete_through(), ItemId{300});
   ExpectAllFound();
+}
+
+TEST_F(KeyIndexTest, FindsManyAtOnceEachInItsPlace) {
+  Open();
+  AddUpTo(350);  // of which the runs have 300
+  background_.RunUntilIdle();
+  std::vector<ContentKey> keys;
+  std::vector<ItemId> expected;
+  for (std::uint64_t id = added_; id > 0; --id) {
+    keys.push_back(KeyOf(id));
+    expected.push_back(ItemId{id});
+    if (id % 3 != 0) continue;
+    keys.push_back(KeyOf(1000 + id));
+    expected.push_back(ItemId{});
+  }
+  std::vector<const ContentKey*> pointers;
+  for (const ContentKey& key : keys) pointers.push_back(&key);
+  EXPECT_EQ(index_->Find(pointers).value(), expected);
 }
 
 TEST_F(KeyIndexTest, LendsAHandWhenTheBackgroundIsTooFarBehind) {
