@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "itemgate/redlock.h"
+#include "testing/eventually.h"
 #include "testing/redis_fleet.h"
 
 namespace itemgate {
@@ -17,15 +18,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 inline constexpr milliseconds kLiveExpiry{30'000};
-
-/// Waits until it holds; false after a time that is much too long.
-template <typename Condition>
-bool Eventually(Condition condition, Duration patience = seconds(20)) {
-  const SystemClock clock;
-  for (const Instant end = clock.Now() + patience; clock.Now() < end; std::this_thread::yield())
-    if (condition()) return true;
-  return condition();
-}
 
 /// A factory that has reached the servers that are there.
 inline std::unique_ptr<RedLockFactory> ConnectTo(const std::vector<std::string>& addresses,

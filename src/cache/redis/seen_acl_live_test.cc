@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <string>
-#include <thread>
 
 #include <gmock/gmock.h>
 
 #include "cache/redis/acl.h"
 #include "cache/redis/redis_seen_cache.h"
+#include "testing/eventually.h"
 #include "testing/redis_acl.h"
 #include "testing/redis_server.h"
 #include "testing/seen_cache_conformance.h"
@@ -18,15 +18,6 @@ namespace {
 
 using redis::AclPlace;
 using testing::IsEmpty;
-
-template <typename Condition>
-bool Eventually(Condition holds) {
-  const SystemClock clock;
-  for (const Instant end = clock.Now() + std::chrono::seconds(30); clock.Now() < end;
-       std::this_thread::yield())
-    if (holds()) return true;
-  return false;
-}
 
 redis::AclNeeds NeedsOn(AclPlace place) {
   redis::AclNeeds needs = redis::ConnectionNeeds(place);
