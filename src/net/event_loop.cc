@@ -100,6 +100,8 @@ class EventLoop::Impl {
     return true;
   }
 
+  void AtEndOfRound(Task task) { for_the_end_.push_back(std::move(task)); }
+
   Result<void> Watch(int fd, Readiness wanted, ReadinessHandler& handler) {
     if (Control(EPOLL_CTL_ADD, fd, wanted, &handler) != 0)
       return Fail(ErrorCode::kIo,
@@ -131,7 +133,7 @@ class EventLoop::Impl {
     return epoll_ctl(epoll_.get(), operation, fd, &event);
   }
 
-  /// Runs what was posted and what is due. False if the loop is to stop.
+  /// Runs what was posted, what is due, and what was left for the end of the round. False if the loop is to stop.
   bool RunTasks() EXCLUDES(mutex_) {
     bool stop;
     {
@@ -144,16 +146,22 @@ class EventLoop::Impl {
         timers_.erase(timers_.begin());
       }
     }
-    for (Task& task : tasks_) task();
-    tasks_.clear();
+    RunAll(tasks_);
+    tasks_.swap(for_the_end_);
+    RunAll(tasks_);
     return !stop;
+  }
+
+  static void RunAll(std::vector<Task>& tasks) {
+    for (Task& task : tasks) task();
+    tasks.clear();
   }
 
   /// How long to wait for events, in milliseconds; -1: for ever. Others wake the loop from here on.
   int TimeToSleep() EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
     sleeping_ = true;
-    if (!posted_.empty() || stop_) return 0;
+    if (!posted_.empty() || !for_the_end_.empty() || stop_) return 0;
     if (timers_.empty()) return -1;
     const Duration left = timers_.begin()->first.first - clock_.Now();
     const auto rounded =
@@ -199,6 +207,7 @@ class EventLoop::Impl {
   std::span<epoll_event> round_;
   Instant round_time_;
   std::vector<Task> tasks_;
+  std::vector<Task> for_the_end_;
 
   std::atomic<std::thread::id> thread_;
   // True from before the loop looks at posted_ for the last time until it wakes; whoever makes it false wakes it.
@@ -222,6 +231,7 @@ TimerId EventLoop::PostAfter(Duration delay, Task task) {
   return impl_->PostAfter(delay, std::move(task));
 }
 bool EventLoop::Cancel(TimerId timer) { return impl_->Cancel(timer); }
+void EventLoop::AtEndOfRound(Task task) { impl_->AtEndOfRound(std::move(task)); }
 Result<void> EventLoop::Watch(int fd, Readiness wanted, ReadinessHandler& handler) {
   return impl_->Watch(fd, wanted, handler);
 }

@@ -26,6 +26,9 @@ class ReadinessHandler {
 
 /// One thread that waits for descriptors, for timers and for tasks from other threads (epoll, level-triggered).
 ///
+/// A round: what is ready is told to its handlers, what was posted or is due is run, and then what was left for the
+/// end of the round, so that whatever the others have to write can leave in one write.
+///
 /// Threads: Post, PostAfter, Cancel and Stop from any thread; the rest from within the loop (tasks, handlers), or
 /// before Run. Owns neither descriptors nor handlers; a handler is not called any more once Unwatch has returned. Cost:
 /// one epoll_wait for each round, however many are ready; a post wakes a sleeping loop once for each round.
@@ -45,6 +48,9 @@ class EventLoop final : public Executor {
   void Post(Task task) override;
   TimerId PostAfter(Duration delay, Task task) override;
   bool Cancel(TimerId timer) override;
+
+  /// Runs the task at the end of this round, or of the next one if this one is at its end already.
+  void AtEndOfRound(Task task);
 
   /// Fails with kIo if the system has no room. REQUIRES: `fd` is not watched.
   [[nodiscard]] Result<void> Watch(int fd, Readiness wanted, ReadinessHandler& handler);

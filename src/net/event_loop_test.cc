@@ -64,6 +64,23 @@ TEST_F(EventLoopTest, APostedTaskNeverRunsInsideThePost) {
   EXPECT_TRUE(ran);
 }
 
+TEST_F(EventLoopTest, TheEndOfARoundComesAfterAllThatTheRoundBroughtAndPosted) {
+  std::vector<int> order;
+  loop_.Post([&] {
+    loop_.AtEndOfRound([&] {
+      order.push_back(2);
+      loop_.AtEndOfRound([&] {  // the next round's: the loop must not sleep
+        order.push_back(3);
+        loop_.Stop();
+      });
+    });
+    order.push_back(0);
+  });
+  loop_.Post([&] { order.push_back(1); });
+  loop_.Run();
+  EXPECT_EQ(order, (std::vector{0, 1, 2, 3}));
+}
+
 TEST_F(EventLoopTest, IsWokenByPostsOfOtherThreadsHoweverTheyFallTogether) {
   constexpr int kTasks = 20'000;
   std::atomic<int> ran = 0;

@@ -107,7 +107,7 @@ class Node::Impl final : public std::enable_shared_from_this<Node::Impl>, privat
   void SettleSoon() {
     if (settles_) return;  // or at the end of what runs now
     settles_ = true;
-    context_.loop.Post([weak = weak_from_this()] {
+    context_.loop.AtEndOfRound([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->Settle();
     });
   }

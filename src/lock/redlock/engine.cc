@@ -325,7 +325,7 @@ void Engine::AnswerLater(std::move_only_function<void()> answer) {
 
 void Engine::ScheduleFlush() {
   if (std::exchange(is_flush_scheduled_, true)) return;
-  loop_.Post([this] { Flush(); });
+  loop_.AtEndOfRound([this] { Flush(); });
 }
 
 void Engine::Flush() {
