@@ -14,7 +14,7 @@ namespace itemgate {
 /// This process's bounded memory of saved keys and their ids. Positive only: what it does not know may well be saved.
 ///
 /// A fixed array of buckets of eight keys; a full bucket forgets about the key that was not asked for longest (CLOCK).
-/// Safe from any thread. At most 57 bytes per key once filled; a bucket's memory is touched when its first key comes.
+/// Safe from any thread. At most 58 bytes per key once filled; a bucket's memory is touched when its first key comes.
 class NearCache {
  public:
   /// Room for about `key_count_max` keys; 0 makes a cache that remembers nothing.
@@ -23,7 +23,7 @@ class NearCache {
 
   [[nodiscard]] std::optional<ItemId> Find(const ContentKey& key);
 
-  /// Has the memory that Find will look at brought closer; worth it for whoever has other work to do meanwhile.
+  /// Has the memory that Find will look at first brought closer; worth it for whoever has other work to do meanwhile.
   void Prefetch(const ContentKey& key) const;
 
   /// Remembers a key. REQUIRES: the item is durable.
