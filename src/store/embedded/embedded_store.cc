@@ -111,14 +111,15 @@ Result<std::vector<Insertion*>> EmbeddedStoreImpl::Decide(std::span<Insertion* c
   std::vector<const ContentKey*> keys;
   keys.reserve(batch.size());
   for (const Insertion* insertion : batch) keys.push_back(&insertion->key);
-  const auto known = index_->Find(keys);
-  if (!known) return std::unexpected(known.error());
+  auto ids = index_->Find(keys);
+  if (!ids) return std::unexpected(ids.error());
+  index_->AddMissing(keys, *ids, next);
 
   std::vector<Insertion*> created;
   created.reserve(batch.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
     Insertion& insertion = *batch[i];
-    insertion.id = (*known)[i].value != 0 ? (*known)[i] : index_->Add(insertion.key, next);
+    insertion.id = (*ids)[i];
     insertion.created = insertion.id == next;
     if (!insertion.created) continue;
     created.push_back(&insertion);

@@ -57,6 +57,17 @@ class KeyIndex::Impl : public std::enable_shared_from_this<Impl> {
     return active_->ids.try_emplace(key, id).first->second;
   }
 
+  void AddMissing(std::span<const ContentKey* const> keys, std::span<ItemId> ids, ItemId next)
+      EXCLUDES(mutex_) {
+    const WriterLock lock(mutex_);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (ids[i].value != 0) continue;
+      const auto [added, is_new] = active_->ids.try_emplace(*keys[i], next);
+      ids[i] = added->second;
+      if (is_new) ++next.value;
+    }
+  }
+
   void Remove(const ContentKey& key) EXCLUDES(mutex_) {
     const WriterLock lock(mutex_);
     active_->ids.erase(key);
@@ -170,6 +181,11 @@ Result<std::vector<ItemId>> KeyIndex::Find(std::span<const ContentKey* const> ke
 }
 
 ItemId KeyIndex::Add(const ContentKey& key, ItemId id) { return impl_->Add(key, id); }
+
+void KeyIndex::AddMissing(std::span<const ContentKey* const> keys, std::span<ItemId> ids,
+                          ItemId next) {
+  impl_->AddMissing(keys, ids, next);
+}
 
 void KeyIndex::Remove(const ContentKey& key) { impl_->Remove(key); }
 

@@ -47,6 +47,9 @@ class KeyIndex {
   /// have it, and ids grow.
   ItemId Add(const ContentKey& key, ItemId id);
 
+  /// Adds the keys whose id is 0, under ids from `next` on, and says which they got: equal keys the same.
+  void AddMissing(std::span<const ContentKey* const> keys, std::span<ItemId> ids, ItemId next);
+
   /// Takes back what was added since the last call of SettleAdded.
   void Remove(const ContentKey& key);
 

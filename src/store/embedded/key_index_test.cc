@@ -1,5 +1,6 @@
 #include "store/embedded/key_index.h"
 
+#include <array>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -117,6 +118,18 @@ TEST_F(KeyIndexTest, OpeningItManyTimesLeavesNoFilesBehind) {
   const std::size_t file_count = files_.List("data/index")->size();
   for (int i = 0; i < 5; ++i) Open();
   EXPECT_EQ(files_.List("data/index")->size(), file_count);
+}
+
+TEST_F(KeyIndexTest, AddsWhatIsMissingUnderIdsInOrderAndEqualKeysOnce) {
+  Open();
+  AddUpTo(5);
+  const std::array keys = {KeyOf(6), KeyOf(3), KeyOf(7), KeyOf(6), KeyOf(8)};
+  std::vector<const ContentKey*> pointers;
+  for (const ContentKey& key : keys) pointers.push_back(&key);
+  std::vector<ItemId> ids = index_->Find(pointers).value();
+  index_->AddMissing(pointers, ids, ItemId{6});
+  EXPECT_EQ(ids, (std::vector{ItemId{6}, ItemId{3}, ItemId{7}, ItemId{6}, ItemId{8}}));
+  EXPECT_EQ(index_->Find(pointers).value(), ids);
 }
 
 TEST_F(KeyIndexTest, ForgetsWhatIsTakenBack) {
