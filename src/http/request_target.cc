@@ -13,7 +13,13 @@ constexpr ParseProblem kBadTarget{
 constexpr ParseProblem kMisdirected{421, "misdirected",
                                     "The target names another host than the Host field."};
 
-bool IsHostByte(char c) { return IsTokenByte(c) || std::string_view("()=;[]:").contains(c); }
+constexpr auto kHostBytes = [] {
+  auto table = kTokenBytes;
+  for (const char c : std::string_view("()=;[]:")) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
+bool IsHostByte(char c) { return kHostBytes[static_cast<unsigned char>(c)]; }
 
 /// Without the port, if that is the default.
 std::string_view WithoutDefaultPort(std::string_view authority, std::string_view port) {

@@ -293,7 +293,7 @@ void Save(ApiState& api, Caller& caller, Saving& saving, const Asker& asker) {
     return AnswerWith(api, caller, reply, {});
   }
   reply.verdict = api.admission.Ask();
-  const std::shared_ptr<PendingSave> pending = TakeSpare(spare_save);
+  std::shared_ptr<PendingSave> pending = TakeSpare(spare_save);
   Start(api, pending, saving, Sender(asker.peer, asker.request_id).text(), reply.verdict);
 
   if (auto result = pending->TakeEarlyAnswer()) {
@@ -301,7 +301,7 @@ void Save(ApiState& api, Caller& caller, Saving& saving, const Asker& asker) {
     reply.result = std::move(*result);
     AnswerWith(api, caller, reply,
                reply.result.outcome == Outcome::kInProgress ? OperationOf(saving) : std::string());
-    spare_save = pending;
+    spare_save = std::move(pending);
     return;
   }
   PendingSave::Late late{.api = api,
