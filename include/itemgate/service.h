@@ -179,8 +179,9 @@ class ItemIntegrationService {
 
   /// The same without waiting: returns at once and calls `done` exactly once, from any thread, perhaps before
   /// returning. The save does not depend on anybody waiting for it. A known duplicate is answered before returning, and
-  /// its content is not copied.
-  void SaveItemAsync(std::string_view content, const SaveOptions& options, SaveDone done);
+  /// its content is not copied. Returns the content's key, for AwaitSaveAsync; nothing if the content is refused.
+  std::optional<ContentKey> SaveItemAsync(std::string_view content, const SaveOptions& options,
+                                          SaveDone done);
   void SaveItemsAsync(std::vector<std::string> contents, const SaveOptions& options,
                       SaveAllDone done);
 

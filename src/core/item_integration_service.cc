@@ -42,7 +42,8 @@ class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay
   SaveResult SaveOne(std::string_view content, const SaveOptions& options);
   std::vector<SaveResult> SaveAll(std::span<const std::string_view> contents,
                                   const SaveOptions& options);
-  void SaveOneDetached(std::string_view content, const SaveOptions& options, SaveDone done);
+  std::optional<ContentKey> SaveOneDetached(std::string_view content, const SaveOptions& options,
+                                            SaveDone done);
   void SaveDetached(DetachedCall::Given given, const SaveOptions& options);
   void AwaitSave(const ContentKey& key, std::chrono::nanoseconds wait_max, SaveDone done);
 
@@ -138,15 +139,17 @@ void ItemIntegrationService::Impl::WaitFor(WaitingCall& call, const SaveOptions&
   call.Wait(bell);
 }
 
-void ItemIntegrationService::Impl::SaveOneDetached(std::string_view content,
-                                                   const SaveOptions& options, SaveDone done) {
+std::optional<ContentKey> ItemIntegrationService::Impl::SaveOneDetached(std::string_view content,
+                                                                        const SaveOptions& options,
+                                                                        SaveDone done) {
   const Result<ContentKey> key =
       Examine({.content = content, .media_type = options.media_type}, options.scope);
   std::optional<SaveResult> known =
       key ? AnswerOfNearCache(*key) : std::optional(Refused(key.error()));
   if (known) {
     Count(known->outcome);
-    return done(std::move(*known));
+    done(std::move(*known));
+    return key ? std::optional(*key) : std::nullopt;
   }
   const auto call = DetachedCall::Create(
       *this, detached_calls_,
@@ -158,6 +161,7 @@ void ItemIntegrationService::Impl::SaveOneDetached(std::string_view content,
        }});
   Start(*call, options, &*key);
   Submit(call, options);
+  return *key;
 }
 
 void ItemIntegrationService::Impl::SaveDetached(DetachedCall::Given given,
@@ -427,9 +431,10 @@ std::vector<SaveResult> ItemIntegrationService::SaveItems(
   return answer.get_future().get();
 }
 
-void ItemIntegrationService::SaveItemAsync(std::string_view content, const SaveOptions& options,
-                                           SaveDone done) {
-  impl_->SaveOneDetached(content, options, std::move(done));
+std::optional<ContentKey> ItemIntegrationService::SaveItemAsync(std::string_view content,
+                                                                const SaveOptions& options,
+                                                                SaveDone done) {
+  return impl_->SaveOneDetached(content, options, std::move(done));
 }
 
 void ItemIntegrationService::SaveItemsAsync(std::vector<std::string> contents,

@@ -128,11 +128,6 @@ std::optional<Problem> Examine(ApiState& api, const Route& route, std::string_vi
   return terms.idempotency_key ? BeginAttempt(api, route, saving) : std::nullopt;
 }
 
-std::string OperationOf(const Saving& saving) {
-  const Result<ContentKey> key = MakeContentKey(saving.scope, saving.content);
-  return key ? OperationName(*key) : std::string();
-}
-
 /// Why this server did not let the service begin, if that is what the service says.
 std::optional<Problem> RefusalByServer(const ApiState& api, const SaveResult& result,
                                        Admission::Verdict verdict) {
@@ -156,9 +151,12 @@ struct Reply {
 };
 
 template <typename Caller>
-void AnswerWith(ApiState& api, Caller& caller, const Reply& reply, std::string_view operation) {
+void AnswerWith(ApiState& api, Caller& caller, const Reply& reply,
+                const std::optional<ContentKey>& key) {
   if (const auto refusal = RefusalByServer(api, reply.result, reply.verdict))
     return caller.Answer(*refusal);
+  const std::string operation =
+      key && reply.result.outcome == Outcome::kInProgress ? OperationName(*key) : std::string();
   auto response = SaveResponse(reply.result, reply.terms, operation, api.admission.typical_delay());
   if (!response) return caller.Answer(response.error());
   caller.Answer(std::move(*response));
@@ -182,7 +180,7 @@ class PendingSave {
     std::optional<DeferredCall> caller;
     ReplyTerms terms;
     std::string preference_applied;
-    std::string operation;
+    std::optional<ContentKey> key;
     Attempt attempt;
     Admission::Verdict verdict;
     Instant began;
@@ -233,7 +231,7 @@ void PendingSave::Answer() {
   late.terms.preference_applied = late.preference_applied;
   AnswerWith(api, *late.caller,
              {.result = std::move(result_), .terms = late.terms, .verdict = late.verdict},
-             late.operation);
+             late.key);
 }
 
 /// Each thread keeps one for its next save, so that a known duplicate needs no allocation.
@@ -264,11 +262,12 @@ class Sender {
   std::size_t size_ = 0;
 };
 
-/// Hands a save to the service. The answer may be there when this returns.
-void Start(ApiState& api, const std::shared_ptr<PendingSave>& pending, const Saving& saving,
-           std::string_view sender, Admission::Verdict verdict) {
+/// Hands a save to the service, which says the content's key. The answer may be there when this returns.
+std::optional<ContentKey> Start(ApiState& api, const std::shared_ptr<PendingSave>& pending,
+                                const Saving& saving, std::string_view sender,
+                                Admission::Verdict verdict) {
   const WaitTerms& wait = saving.terms.wait;
-  api.parts.service.SaveItemAsync(
+  return api.parts.service.SaveItemAsync(
       saving.content,
       {.scope = saving.scope,
        .media_type = saving.media_type,
@@ -294,13 +293,13 @@ void Save(ApiState& api, Caller& caller, Saving& saving, const Asker& asker) {
   }
   reply.verdict = api.admission.Ask();
   std::shared_ptr<PendingSave> pending = TakeSpare(spare_save);
-  Start(api, pending, saving, Sender(asker.peer, asker.request_id).text(), reply.verdict);
+  const std::optional<ContentKey> key =
+      Start(api, pending, saving, Sender(asker.peer, asker.request_id).text(), reply.verdict);
 
   if (auto result = pending->TakeEarlyAnswer()) {
     saving.attempt.End(*result, reply.terms);
     reply.result = std::move(*result);
-    AnswerWith(api, caller, reply,
-               reply.result.outcome == Outcome::kInProgress ? OperationOf(saving) : std::string());
+    AnswerWith(api, caller, reply, key);
     spare_save = std::move(pending);
     return;
   }
@@ -308,13 +307,13 @@ void Save(ApiState& api, Caller& caller, Saving& saving, const Asker& asker) {
                          .caller = std::nullopt,
                          .terms = reply.terms,
                          .preference_applied = saving.terms.wait.preference_applied,
-                         .operation = OperationOf(saving),
+                         .key = key,
                          .attempt = std::move(saving.attempt),
                          .verdict = reply.verdict,
                          .began = asker.began};
   if (saving.terms.wait.respond_async) {
     reply.result.outcome = Outcome::kInProgress;
-    AnswerWith(api, caller, reply, late.operation);
+    AnswerWith(api, caller, reply, key);
   } else {
     late.caller.emplace(ForLater(caller));
   }
