@@ -14,8 +14,9 @@
 namespace itemgate {
 namespace {
 
-/// What is told is gathered for so long: it need not be known at once, and one wake of the thread serves many.
-constexpr Duration kFillDelay = std::chrono::milliseconds(1);
+/// What is told is gathered for so long: it need not be known at once, and one wake of each thread and server serves
+/// many.
+constexpr Duration kFillDelay = std::chrono::milliseconds(5);
 
 }  // namespace
 
