@@ -32,7 +32,7 @@ std::unexpected<Error> NotADatabase() {  // and what it is may have a password i
 }
 
 constexpr std::size_t kDatabaseCommitsMax = 3;
-constexpr Duration kDatabaseGatherTime = std::chrono::microseconds(150);
+constexpr Duration kDatabaseGatherTime = std::chrono::microseconds(400);
 
 Result<void> CheckRedis(const OpenOptions& options) {
   const bool has_redis = !options.redis.servers.empty();

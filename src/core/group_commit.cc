@@ -1,5 +1,6 @@
 #include "core/group_commit.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -45,9 +46,15 @@ GroupCommit::Enqueued GroupCommit::Enqueue(CommitRequest& request) {
   (last_ != nullptr ? last_->next_ : first_) = &request;
   last_ = &request;
   waiting_items_ += request.insertions.size();
-  const bool run_turn = IsTurnDue(turns_running_);
-  if (run_turn) ++turns_running_;
-  return {.bell = bell, .run_turn = run_turn};
+  std::optional<Duration> turn_after;
+  if (IsTurnDue(turns_running_)) {
+    ++turns_running_;
+    turn_after = GatherTime();
+  }
+  std::optional<TimerId> gathered;
+  if (waiting_items_ >= gather_items_) gathered.swap(gathering_);
+  if (gathered) ++posting_count_;
+  return {.bell = bell, .turn_after = turn_after, .gathered = gathered};
 }
 
 bool GroupCommit::IsTurnDue(std::size_t others) const {
@@ -55,8 +62,22 @@ bool GroupCommit::IsTurnDue(std::size_t others) const {
   return others == 0 || waiting_items_ >= kOverlapItems;
 }
 
+Duration GroupCommit::GatherTime() const {
+  return waiting_items_ < gather_items_ ? limits_.gather_time : Duration::zero();
+}
+
 void GroupCommit::Submit(CommitRequest& request) {
-  if (Enqueue(request).run_turn) PostTurn({});
+  const Enqueued enqueued = Enqueue(request);
+  StopGathering(enqueued.gathered);
+  if (enqueued.turn_after) PostTurn(*enqueued.turn_after);
+}
+
+void GroupCommit::StopGathering(std::optional<TimerId> turn) {
+  if (!turn) return;
+  if (committer_.Cancel(*turn)) committer_.Post([this] { RunTurn(); });
+  const MutexLock lock(mutex_);
+  --posting_count_;
+  idle_.NotifyAll();
 }
 
 void GroupCommit::Submit(Insertion& insertion, LoneRequest::Done done) {
@@ -68,18 +89,24 @@ void GroupCommit::PostTurn(Duration delay) {
     const MutexLock lock(mutex_);
     ++posting_count_;
   }
+  std::optional<TimerId> gathering;
   if (delay > Duration::zero())
-    committer_.PostAfter(delay, [this] { RunTurn(); });
+    gathering = committer_.PostAfter(delay, [this] { RunTurn(); });
   else
     committer_.Post([this] { RunTurn(); });
   const MutexLock lock(mutex_);
+  if (gathering) gathering_ = gathering;
   --posting_count_;
   idle_.NotifyAll();
 }
 
 Bell& GroupCommit::SubmitOrRun(CommitRequest& request) {
   const Enqueued enqueued = Enqueue(request);
-  if (enqueued.run_turn) RunTurn();
+  StopGathering(enqueued.gathered);
+  if (enqueued.turn_after == Duration::zero())
+    RunTurn();
+  else if (enqueued.turn_after)
+    PostTurn(*enqueued.turn_after);
   return enqueued.bell;
 }
 
@@ -115,22 +142,31 @@ GroupCommit::Group GroupCommit::TakeGroup() {
 
 void GroupCommit::FinishTurn(CommitRequest* first, const Result<void>& result) {
   std::array<bool, 2> to_ring{};
+  std::size_t known_items = 0;
+  {
+    const MutexLock lock(mutex_);
+    known_items = waiting_items_;
+  }
   while (first != nullptr) {
     CommitRequest& request = *std::exchange(first, first->next_);
+    known_items += request.insertions.size();
     to_ring[static_cast<std::size_t>(request.bell_ - bells_.data())] = true;
     request.Committed(result);
   }
   for (std::size_t i = 0; i < bells_.size(); ++i) {
     if (to_ring[i]) bells_[i].Ring();
   }
+  Duration gather_time{};
   {
     const MutexLock lock(mutex_);
+    gather_items_ = std::min(known_items, limits_.items_max);
     if (!IsTurnDue(turns_running_ - 1)) {
       if (--turns_running_ == 0) idle_.NotifyAll();
       return;
     }
+    gather_time = GatherTime();
   }
-  PostTurn(limits_.gather_time);
+  PostTurn(gather_time);
 }
 
 std::uint64_t GroupCommit::turn_count() const {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -44,7 +45,8 @@ class GroupCommit {
     /// Groups on their way at once. Another one than the first starts only when kOverlapItems wait, for small groups
     /// are better gathered.
     std::size_t turns_max = 1;
-    /// How long a turn that follows another one waits for those who were answered by that, and come again.
+    /// How long, at most, a turn waits until there are as many items as there were at the end of the turn before, those
+    /// that were answered by it included: for whoever calls one after the other, and comes again.
     Duration gather_time{};
   };
   static constexpr std::size_t kOverlapItems = 1500;
@@ -70,11 +72,14 @@ class GroupCommit {
  private:
   struct Enqueued {
     Bell& bell;
-    bool run_turn;  // the caller must see to it
+    std::optional<Duration> turn_after;  // the caller must see to it that one more runs
+    std::optional<TimerId>
+        gathered;  // likewise: the turn that waited for so many need not wait any longer
   };
 
   [[nodiscard]] Enqueued Enqueue(CommitRequest& request) EXCLUDES(mutex_);
   void RunTurn() EXCLUDES(mutex_);
+  void StopGathering(std::optional<TimerId> turn) EXCLUDES(mutex_);
   void PostTurn(Duration delay) EXCLUDES(mutex_);
   struct Group {
     CommitRequest* first = nullptr;
@@ -85,6 +90,8 @@ class GroupCommit {
   void FinishTurn(CommitRequest* first, const Result<void>& result) EXCLUDES(mutex_);
   /// Whether one more turn would pay.
   [[nodiscard]] bool IsTurnDue(std::size_t others) const REQUIRES(mutex_);
+  /// How long the next turn waits.
+  [[nodiscard]] Duration GatherTime() const REQUIRES(mutex_);
 
   ItemStore& store_;
   Executor& committer_;
@@ -99,6 +106,9 @@ class GroupCommit {
   CommitRequest* last_ GUARDED_BY(mutex_) = nullptr;
   std::size_t waiting_items_ GUARDED_BY(mutex_) = 0;  // of the queue
   std::size_t turns_running_ GUARDED_BY(mutex_) = 0;
+  // The turn that gathers, which may have begun already, and how many items it waits for.
+  std::optional<TimerId> gathering_ GUARDED_BY(mutex_);
+  std::size_t gather_items_ GUARDED_BY(mutex_) = 0;
   int posting_count_ GUARDED_BY(mutex_) =
       0;  // a posted turn may end before its poster has returned
   std::uint64_t turn_count_ GUARDED_BY(mutex_) = 0;

@@ -61,21 +61,53 @@ TEST_F(GroupCommitTest, ATurnThatFollowsAnotherOneGathersForAWhile) {
   constexpr Duration kGatherTime = std::chrono::microseconds(150);
   GroupCommit gathering(store_, committer_, {.items_max = 8, .gather_time = kGatherTime});
   store_.Hold();
-  Request first({"first"}), second({"second"}), again({"again"});
+  Request first({"first"}), second({"second"}), third({"third"}), again({"again"});
   gathering.Submit(first);
   committer_.RunUntilIdle();
   EXPECT_EQ(store_.waiting_count(), 1U);  // the first turn does not wait
   gathering.Submit(second);
+  gathering.Submit(third);
   store_.Release();
   committer_.RunUntilIdle();
-  gathering.Submit(again);
   committer_.Advance(kGatherTime - Duration(1));
   EXPECT_EQ(store_.waiting_count(), 0U);
   committer_.Advance(Duration(1));
   EXPECT_THAT(store_.batch_sizes(), ElementsAre(1, 2));
+  gathering.Submit(again);
   store_.Release();
   EXPECT_TRUE(second.result.value());
+  EXPECT_TRUE(third.result.value());
+  committer_.Advance(kGatherTime);
+  store_.Release();
   EXPECT_TRUE(again.result.value());
+}
+
+TEST_F(GroupCommitTest, ATurnDoesNotWaitLongerThanUntilAllHaveComeAgain) {
+  GroupCommit gathering(store_, committer_, {.items_max = 8, .gather_time = std::chrono::hours(1)});
+  store_.Hold();
+  Request first({"a"}), waits({"b"}), again({"c"}), a({"d"}), b({"e"}), late({"f"});
+  gathering.Submit(first);
+  committer_.RunUntilIdle();
+  gathering.Submit(waits);
+  store_.Release();
+  committer_.RunUntilIdle();
+  EXPECT_EQ(store_.waiting_count(), 0U);
+  gathering.Submit(again);  // whoever was answered
+  committer_.RunUntilIdle();
+  EXPECT_EQ(store_.waiting_count(), 1U);
+  store_.Release();  // and nobody waits now
+  gathering.Submit(a);
+  committer_.RunUntilIdle();
+  EXPECT_EQ(store_.waiting_count(), 0U);
+  static_cast<void>(gathering.SubmitOrRun(b));
+  committer_.RunUntilIdle();
+  EXPECT_THAT(store_.batch_sizes(), ElementsAre(1, 2, 2));
+  store_.Release();
+  static_cast<void>(gathering.SubmitOrRun(late));
+  EXPECT_EQ(store_.waiting_count(), 0U);
+  committer_.Advance(std::chrono::hours(1));
+  store_.Release();
+  EXPECT_TRUE(late.result.value());
 }
 
 TEST_F(GroupCommitTest, AnotherTurnStartsBesideTheFirstOnlyForMany) {
