@@ -11,6 +11,7 @@
 #include "postgres/session.h"
 #include "store/postgres/postgres_store.h"
 #include "store/postgres/schema.h"
+#include "testing/eventually.h"
 #include "testing/live_database.h"
 #include "testing/store_conformance.h"
 
@@ -135,6 +136,53 @@ TEST_F(PostgresStoreLiveTest, ManyServersSaveEachContentOnceUnderDenseIdsInCommi
   EXPECT_EQ(std::set<std::uint64_t>(ids[0].begin(), ids[0].end()).size(), kContents);
   EXPECT_EQ(Query("SELECT min(id), max(id), count(*) FROM itemgate.item"), "1|300|300");
   EXPECT_EQ(stores[0]->Verify([](std::uint64_t) {})->problem_count, 0U);
+}
+
+// Others make items after a batch was looked up, and before its turn.
+TEST_F(PostgresStoreLiveTest, WhatOthersMadeMeanwhileIsFoundInTheTurn) {
+  constexpr int kBatch = 100;
+  const auto store = OpenStore(clock_, url_);
+  std::uint64_t last = InsertOne(*store, "the first").id.value;
+  int round = 0;
+  // Few are looked through; among many the batch is looked for.
+  for (const int strangers : {3, 1000}) {
+    for (const int known : {0, 2}) {
+      const std::string name = "batch " + std::to_string(++round) + " ";
+      auto others = postgres::Session::Open(url_, 5s);
+      ASSERT_TRUE(others->Run("BEGIN; SELECT 1 FROM itemgate.store FOR UPDATE"));
+      std::vector<std::string> contents;
+      for (int i = 1; i <= kBatch; ++i) contents.push_back(name + std::to_string(i));
+      std::vector<Insertion> batch;
+      for (const std::string& content : contents) batch.push_back(InsertionOf(content));
+      std::jthread inserting([&] { EXPECT_TRUE(InsertAll(*store, batch)); });
+      EXPECT_TRUE(Eventually([&] {
+        return Query(
+                   "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                   "AND query LIKE '%insert_items%'") == "1";
+      }));
+      // The second and the third of the batch, or none of it, among others.
+      const std::string made = std::to_string(strangers + known);
+      const auto told = others->Run(
+          "SELECT itemgate.insert_items(array_agg(sha256(c)), array_agg('default'::text), "
+          "array_agg(1::bigint), array_agg(''::bytea), array_agg(c), 1, false, 1) FROM (SELECT "
+          "convert_to(CASE WHEN n <= " +
+          std::to_string(known) + " THEN '" + name + "' || n + 1 ELSE '" + name +
+          "of others ' || n END, 'UTF8') AS c FROM generate_series(1, " + made +
+          ") AS n) AS made; COMMIT");
+      EXPECT_TRUE(told) << told.error().message;
+      inserting.join();
+      std::uint64_t next = last + std::stoull(made);
+      for (int i = 0; i < kBatch; ++i) {
+        const bool is_known = i >= 1 && i < 1 + known;
+        EXPECT_EQ(batch[static_cast<std::size_t>(i)].created, !is_known) << i;
+        EXPECT_EQ(batch[static_cast<std::size_t>(i)].id.value,
+                  is_known ? last + static_cast<std::uint64_t>(i) : ++next)
+            << i;
+      }
+      last = next;
+      EXPECT_EQ(Query("SELECT max(id) FROM itemgate.item"), std::to_string(last));
+    }
+  }
 }
 
 TEST_F(PostgresStoreLiveTest, ConnectionsThatAreCutLoseNothingAndNobodyIsToldCreatedTwice) {

@@ -6,7 +6,7 @@
 namespace itemgate {
 
 /// The version of the tables that this program reads and writes.
-inline constexpr int kPostgresSchemaVersion = 3;
+inline constexpr int kPostgresSchemaVersion = 4;
 
 /// See Migrate.
 [[nodiscard]] Result<Migrated> MigratePostgres(const MigrateOptions& options);
