@@ -9,7 +9,7 @@ import time
 import unicodedata
 import unittest
 
-from serving import SharedServerTest
+from serving import SharedServerTest, wait_until
 
 ITEM = {"Content-Type": "application/vnd.itemgate.item+json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -245,11 +245,16 @@ class ContentAttackTest(SharedServerTest):
         self.assertLess(seconds["crafted"][1], 2 * seconds["spread"][1] + 0.05, "duplicates")
 
     def test_s30_what_is_logged_is_one_line_for_an_event_and_harmless(self):
+        def logged():
+            return self.server.log.count('"event":"request"')
+
+        before = logged()
         evil = "\x1b[31m${jndi:ldap://x}\u2028%n"
         self.server.save(evil.encode() + b"\nforged: line", Content_Type="text/${x}", X_Mark="${y}",
                          User_Agent="a\x80\x9b31m")
-        self.server.get("/v1/items/%1b%5b31m%0aforged", {"X-Request-Id": "s30-request"})
         self.server.get("/v1/stats?${a}=%0a%1b", {"traceparent": "${t}", "X-Request-Id": "s30 \xff\x9b"})
+        self.server.get("/v1/items/%1b%5b31m%0aforged", {"X-Request-Id": "s30-request"})
+        wait_until(lambda: logged() >= before + 3, "all are logged")
         log = self.server.log
         self.assertIn("s30-request", log)
         for line in log.splitlines():
