@@ -72,9 +72,9 @@ class GroupCommit {
  private:
   struct Enqueued {
     Bell& bell;
-    std::optional<Duration> turn_after;  // the caller must see to it that one more runs
-    std::optional<TimerId>
-        gathered;  // likewise: the turn that waited for so many need not wait any longer
+    // The caller must see to it that one more turn runs, and that the one that waited for so many waits no longer.
+    std::optional<Duration> turn_after;
+    std::optional<TimerId> gathered;
   };
 
   [[nodiscard]] Enqueued Enqueue(CommitRequest& request) EXCLUDES(mutex_);
