@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -112,7 +113,8 @@ class Floor final : public redlock::VoteReceiver {
     if (kClock.Now() < end_) return Begin(question.round);
     if (--running_ == 0) loop_.Stop();
   }
-  void OnNoScript(const redlock::Question&, int) override { std::abort(); }
+  void OnNoScript(std::span<const redlock::Question>, int) override { std::abort(); }
+  void OnBatchRefused(std::span<const redlock::Question>, int) override { std::abort(); }
   void OnIdentity(int, std::string_view) override {}
   void OnConnectionChanged(int) override {}
   void OnReleased(std::string_view) override {}
@@ -145,7 +147,8 @@ class Floor final : public redlock::VoteReceiver {
       command_.Add("SET", key, kId, std::string_view("EX"), 30, std::string_view("NX"));
     else
       command_.Add("EVALSHA", redlock::kUnlockScript.digest, 1, key, kId);
-    for (const auto& node : nodes_) (void)node->Send({kind, slot, &dummy_}, command_);
+    const redlock::Question question{kind, slot, &dummy_};
+    for (const auto& node : nodes_) (void)node->Send({&question, 1}, command_);
     if (std::exchange(is_flush_posted_, true)) return;
     loop_.Post([this] {
       is_flush_posted_ = false;

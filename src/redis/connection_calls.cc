@@ -152,6 +152,8 @@ void Connection::Complete(Call call, Replies replies) {
 
 void Connection::TellListener(Replies replies) {
   for (const Reply& reply : replies) {
+    if (reply.is_array())
+      TellListener(reply.elements());  // what a script met with some of its keys
     if (!reply.is_error()) continue;
     const FailureKind kind = reply.error_kind();
     if (SpeaksOfTheNode(kind)) listener_->ErrorReplied(kind, reply.text());

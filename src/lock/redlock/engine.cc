@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "lock/redlock/scripts.h"
-
 namespace itemgate::redlock {
 namespace {
 
 constexpr Duration kLookAgain = std::chrono::milliseconds(2);
+constexpr std::size_t kUnlocksMax = 64;  // in a command: a server does nothing else meanwhile
 
 }  // namespace
 
@@ -82,12 +81,18 @@ void Engine::Apply(LockEntry& lock, const Step& step) {
   }
   --applying_;
   if (applying_ > 0) return;
+  TellRefusals();
+  if (kept) DropIfFinished(lock);
+}
+
+void Engine::TellRefusals() {
+  if (std::exchange(is_telling_, true)) return;  // whoever does will see the new ones
   while (!refusals_.empty()) {
     const Refusal refusal = refusals_.front();
     refusals_.pop_front();
     Take(refusal.question, refusal.node, Vote::kRefused);
   }
-  if (kept) DropIfFinished(lock);
+  is_telling_ = false;
 }
 
 bool Engine::Keeps(const LockEntry& lock) const {
@@ -95,37 +100,51 @@ bool Engine::Keeps(const LockEntry& lock) const {
 }
 
 void Engine::Send(LockEntry& lock, Question::Kind kind, NodeSet nodes) {
-  const redis::CommandList& command = Encode(lock, kind, false);
-  const Question question{kind, lock.protocol.round(), &lock};
-  nodes.ForEach([&](int node) { SendTo(question, node, command); });
   ScheduleFlush();
-}
-
-void Engine::SendTo(const Question& question, int node, const redis::CommandList& command) {
-  ++question.lock->unanswered;
-  const bool may_vote = !duplicates_.Contains(node);
-  if (!may_vote || !nodes_[static_cast<std::size_t>(node)]->Send(question, command))
-    refusals_.push_back({question, node});
-}
-
-const redis::CommandList& Engine::Encode(const LockEntry& lock, Question::Kind kind, bool by_text) {
-  command_.Clear();
-  const auto expiry =
-      std::chrono::ceil<std::chrono::milliseconds>(lock.protocol.plan().expiry).count();
-  if (kind == Question::Kind::kSet) {
-    const bool is_whole = expiry % 1000 == 0;
-    return command_.Add("SET", lock.key, lock.id,
-                        is_whole ? std::string_view("EX") : std::string_view("PX"),
-                        is_whole ? expiry / 1000 : expiry, std::string_view("NX"));
-  }
-  const std::string_view verb = by_text ? "EVAL" : "EVALSHA";
+  const Question question{kind, lock.protocol.round(), &lock};
   if (kind == Question::Kind::kUnlock) {
-    const Script& script = options_.publish_releases ? kUnlockAndPublishScript : kUnlockScript;
-    return command_.Add(verb, by_text ? script.text : script.digest, 1, lock.key, lock.id);
+    ++lock.unanswered;  // until it is sent
+    unlocks_.push_back({question, nodes});
+    if (unlocks_.size() == kUnlocksMax) SendUnlocks();
+    return;
   }
-  const bool recreate = lock.protocol.plan().missing_key == RedLockMissingKey::kRecreate;
-  const Script& script = recreate ? kExtendOrSetScript : kExtendScript;
-  return command_.Add(verb, by_text ? script.text : script.digest, 1, lock.key, lock.id, expiry);
+  // What deletes a key stays before what sets it: a lock has one id for all of its attempts, and others would still
+  // find it taken.
+  if (std::ranges::any_of(
+          unlocks_, [&](const Unlock& unlock) { return unlock.question.lock->key == lock.key; }))
+    SendUnlocks();
+  const redis::CommandList& command = Encode({&question, 1}, ScriptForm::kByDigest);
+  nodes.ForEach([&](int node) { SendTo({&question, 1}, node, command); });
+}
+
+void Engine::SendUnlocks() {
+  for (auto first = unlocks_.begin(); first != unlocks_.end();) {
+    const NodeSet nodes = first->nodes;  // mostly all
+    const auto rest = std::partition(first, unlocks_.end(),
+                                     [&](const Unlock& unlock) { return unlock.nodes == nodes; });
+    batch_.clear();
+    for (const Unlock& unlock : std::ranges::subrange(first, rest))
+      batch_.push_back(unlock.question);
+    const redis::CommandList& command = Encode(batch_, ScriptForm::kByDigest);
+    nodes.ForEach([&](int node) { SendTo(batch_, node, command); });
+    for (const Question& question : batch_) --question.lock->unanswered;
+    first = rest;
+  }
+  unlocks_.clear();
+}
+
+void Engine::SendTo(std::span<const Question> questions, int node,
+                    const redis::CommandList& command) {
+  for (const Question& question : questions) ++question.lock->unanswered;
+  const bool may_vote = !duplicates_.Contains(node);
+  if (may_vote && nodes_[static_cast<std::size_t>(node)]->Send(questions, command)) return;
+  for (const Question& question : questions) refusals_.push_back({question, node});
+}
+
+const redis::CommandList& Engine::Encode(std::span<const Question> questions, ScriptForm form) {
+  command_.Clear();
+  EncodeQuestions(questions, {.form = form, .publish = options_.publish_releases}, command_);
+  return command_;
 }
 
 void Engine::OnVote(const Question& question, int node, Vote vote) { Take(question, node, vote); }
@@ -144,16 +163,33 @@ void Engine::Take(const Question& question, int node, Vote vote) {
   }
 }
 
-void Engine::OnNoScript(const Question& question, int node) {
-  // Asked again only if nothing was asked since: a late unlock would delete what a later attempt has set.
-  if (question.round != question.lock->protocol.round())
-    return Take(question, node, Vote::kRefused);
-  --question.lock->unanswered;
-  ++applying_;
-  SendTo(question, node, Encode(*question.lock, question.kind, true));
-  --applying_;
+void Engine::OnNoScript(std::span<const Question> questions, int node) {
+  const std::vector<Question> again = StillAsked(questions, node);
+  if (!again.empty()) SendTo(again, node, Encode(again, ScriptForm::kByText));
   ScheduleFlush();
-  Apply(*question.lock, {});  // tells what was refused
+  TellRefusals();
+}
+
+void Engine::OnBatchRefused(std::span<const Question> questions, int node) {
+  for (const Question& question : StillAsked(questions, node))
+    SendTo({&question, 1}, node, Encode({&question, 1}, ScriptForm::kByDigest));
+  ScheduleFlush();
+  TellRefusals();
+}
+
+/// What may be sent again, and does not count as unanswered now. A lock that has asked something else since will be
+/// told that it was refused: a late deletion would meet what a later attempt has set.
+std::vector<Question> Engine::StillAsked(std::span<const Question> questions, int node) {
+  std::vector<Question> asked;
+  for (const Question& question : questions) {
+    if (question.round == question.lock->protocol.round()) {
+      --question.lock->unanswered;
+      asked.push_back(question);
+    } else {
+      refusals_.push_back({question, node});
+    }
+  }
+  return asked;
 }
 
 void Engine::OnIdentity(int node, std::string_view run_id) {
@@ -330,6 +366,8 @@ void Engine::ScheduleFlush() {
 
 void Engine::Flush() {
   is_flush_scheduled_ = false;
+  SendUnlocks();
+  TellRefusals();
   for (const auto& node : nodes_) node->Flush();
   for (auto& answer : std::exchange(answers_, {})) answer();
 }

@@ -3,11 +3,13 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/random.h"
+#include "lock/redlock/encode.h"
 #include "lock/redlock/lock_entry.h"
 #include "lock/redlock/lock_id.h"
 #include "lock/redlock/node.h"
@@ -60,7 +62,8 @@ class Engine final : public VoteReceiver {
   [[nodiscard]] Random& random() { return random_; }
 
   void OnVote(const Question& question, int node, Vote vote) override;
-  void OnNoScript(const Question& question, int node) override;
+  void OnNoScript(std::span<const Question> questions, int node) override;
+  void OnBatchRefused(std::span<const Question> questions, int node) override;
   void OnIdentity(int node, std::string_view run_id) override;
   void OnConnectionChanged(int node) override;
   void OnReleased(std::string_view key) override { WakeOne(std::string(key)); }
@@ -70,12 +73,19 @@ class Engine final : public VoteReceiver {
     Question question;
     int node;
   };
+  struct Unlock {
+    Question question;
+    NodeSet nodes;
+  };
 
   void Apply(LockEntry& lock, const Step& step);
   void Send(LockEntry& lock, Question::Kind kind, NodeSet nodes);
-  void SendTo(const Question& question, int node, const redis::CommandList& command);
-  [[nodiscard]] const redis::CommandList& Encode(const LockEntry& lock, Question::Kind kind,
-                                                 bool by_text);
+  void SendTo(std::span<const Question> questions, int node, const redis::CommandList& command);
+  void SendUnlocks();
+  [[nodiscard]] const redis::CommandList& Encode(std::span<const Question> questions,
+                                                 ScriptForm form);
+  [[nodiscard]] std::vector<Question> StillAsked(std::span<const Question> questions, int node);
+  void TellRefusals();
   void Take(const Question& question, int node, Vote vote);
   void ScheduleTimer(LockEntry& lock);
   void ArmTimer();
@@ -112,7 +122,10 @@ class Engine final : public VoteReceiver {
   std::optional<Instant> timer_due_;
   TimerId timer_{};
   std::deque<Refusal> refusals_;  // to be told when the step that met them is done
+  bool is_telling_ = false;       // refusals
   int applying_ = 0;
+  std::vector<Unlock> unlocks_;  // of this round: each node gets them in one command
+  std::vector<Question> batch_;  // of SendUnlocks
   redis::CommandList command_;
   std::vector<std::move_only_function<void()>> answers_;  // given after what is queued was written
   bool is_flush_scheduled_ = false;

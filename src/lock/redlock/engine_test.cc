@@ -1,11 +1,13 @@
 #include "lock/redlock/engine.h"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "testing/redis_live.h"
@@ -15,25 +17,36 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::ElementsAre;
 
-/// Grants everything at once, or says that it is taken, or is not reached, or takes what it is sent and says nothing.
+/// Grants everything at once, or says that it is taken, or is not reached, or takes what it is sent and says nothing,
+/// or knows no script, or answers no two questions at once.
 class FakeNode final : public LockNode {
  public:
-  enum class Mode { kWell, kTaken, kAway, kSilent };
+  enum class Mode { kWell, kTaken, kAway, kSilent, kNoScript, kRefusesBatches };
 
   FakeNode(EventLoop& loop, VoteReceiver& receiver, int number)
       : loop_(loop), receiver_(receiver), number_(number) {}
 
   Mode mode = Mode::kWell;
   int asked = 0;
+  std::vector<std::string> commands;  // "unlock a b by text", for each of these
 
-  bool Send(const Question& question, const redis::CommandList& /*command*/) override {
+  bool Send(std::span<const Question> questions, const redis::CommandList& command) override {
     if (mode == Mode::kAway) return false;
     ++asked;
+    const bool by_text = command.bytes().find("redis.") != std::string_view::npos;
+    commands.push_back(Describe(questions) + (by_text ? " by text" : ""));
+    const std::vector asked_now(questions.begin(), questions.end());
     if (mode == Mode::kSilent)
-      silenced_.push_back(question);
+      silenced_.insert(silenced_.end(), questions.begin(), questions.end());
+    else if (mode == Mode::kNoScript && questions[0].kind != Question::Kind::kSet && !by_text)
+      loop_.Post([this, asked_now] { receiver_.OnNoScript(asked_now, number_); });
+    else if (mode == Mode::kRefusesBatches && questions.size() > 1)
+      loop_.Post([this, asked_now] { receiver_.OnBatchRefused(asked_now, number_); });
     else
-      Answer(question, mode == Mode::kTaken ? Vote::kTaken : Vote::kGranted);
+      for (const Question& question : questions)
+        Answer(question, mode == Mode::kTaken ? Vote::kTaken : Vote::kGranted);
     return true;
   }
   void Flush() override {}
@@ -44,8 +57,20 @@ class FakeNode final : public LockNode {
     for (const Question& question : std::exchange(silenced_, {})) Answer(question, Vote::kUnknown);
   }
   [[nodiscard]] bool is_connected() const override { return mode != Mode::kAway; }
+  /// To all that it has kept silent about, at once.
+  void AnswerNow(Vote vote) {
+    for (const Question& question : std::exchange(silenced_, {}))
+      receiver_.OnVote(question, number_, vote);
+  }
 
  private:
+  static std::string Describe(std::span<const Question> questions) {
+    using enum Question::Kind;
+    const Question::Kind kind = questions[0].kind;
+    std::string text = kind == kSet ? "set" : kind == kExtend ? "extend" : "unlock";
+    for (const Question& question : questions) text += " " + question.lock->key;
+    return text;
+  }
   void Answer(const Question& question, Vote vote) {
     loop_.Post([this, question, vote] { receiver_.OnVote(question, number_, vote); });
   }
@@ -93,8 +118,25 @@ class EngineTest : public testing::Test {
     Do([&] { engine_->Begin(entry); });
     return *std::move(lock);
   }
+  /// One that tries until it has it, whenever it is woken.
+  std::shared_ptr<LockEntry> BeginWaiter(const std::string& name) {
+    Plan plan = PlanFor(3, seconds(60));
+    plan.wait = plan.retry = seconds(1000);
+    auto entry = std::make_shared<LockEntry>(name, name, plan, engine_->random());
+    entry->done = [](const Result<RedLock>&) {};
+    Do([&] { engine_->Begin(entry); });
+    return entry;
+  }
   void Release(const std::string& name) {
     Do([&] { engine_->Release(*entries_.at(name), {}); });
+  }
+  /// In one round; and what the second node was sent then.
+  std::vector<std::string> ReleaseTogether(const std::vector<std::string>& names) {
+    Do([&] { nodes_[1]->commands.clear(); });
+    Do([&] {
+      for (const std::string& name : names) engine_->Release(*entries_.at(name), {});
+    });
+    return loop_.Run([&] { return nodes_[1]->commands; });
   }
 
   SystemClock clock_;
@@ -180,6 +222,128 @@ TEST_F(EngineTest, ALockThatFailedAtASilentNodeIsKeptOnlyWithinTheLimit) {
   });
   EXPECT_EQ(lock_count(), 1U);
   EXPECT_EQ(told, std::vector(3, RedLockStatus::kNoQuorum));
+}
+
+TEST_F(EngineTest, ReleasesOfOneRoundAreOneCommand) {
+  Open({});
+  const RedLock a = Acquire("a");
+  const RedLock b = Acquire("b");
+  EXPECT_THAT(ReleaseTogether({"a", "b"}), ElementsAre("unlock a b"));
+  EXPECT_EQ(a.status(), RedLockStatus::kUnlocked);
+  EXPECT_EQ(lock_count(), 0U);
+}
+
+TEST_F(EngineTest, AtMost64ReleasesAreOneCommand) {
+  Open({});
+  std::vector<RedLock> locks;
+  std::vector<std::string> names;
+  for (int i = 0; i < 65; ++i) locks.push_back(Acquire(names.emplace_back(std::to_string(i))));
+  EXPECT_THAT(ReleaseTogether(names), ElementsAre(testing::StartsWith("unlock 0 1"), "unlock 64"));
+  EXPECT_EQ(lock_count(), 0U);
+}
+
+// The second node has said that "b" is taken there.
+TEST_F(EngineTest, EachNodeIsSentWhatConcernsIt) {
+  Open({});
+  const RedLock a = Acquire("a");
+  Do([&] {
+    nodes_[0]->mode = nodes_[2]->mode = FakeNode::Mode::kSilent;
+    nodes_[1]->mode = FakeNode::Mode::kTaken;
+  });
+  auto cancelled =
+      std::make_shared<LockEntry>("b", "b", PlanFor(3, seconds(60)), engine_->random());
+  cancelled->done = [](const Result<RedLock>& lock) { EXPECT_FALSE(lock); };
+  Do([&] { engine_->Begin(cancelled); });
+  Do([&] {
+    for (FakeNode* node : nodes_) node->commands.clear();
+  });
+  Do([&] {
+    engine_->Release(*entries_.at("a"), {});
+    engine_->Cancel(*cancelled);
+  });
+  Do([&] {
+    EXPECT_THAT(nodes_[0]->commands, ElementsAre("unlock a", "unlock b"));
+    EXPECT_THAT(nodes_[1]->commands, ElementsAre("unlock a"));
+  });
+}
+
+// All attempts of a lock have one id: the deletion would meet what was set after it.
+TEST_F(EngineTest, WhatAnAttemptLeftIsDeletedBeforeTheNextAttempt) {
+  Open({});
+  for (FakeNode* node : nodes_) node->mode = FakeNode::Mode::kSilent;
+  const auto waiter = BeginWaiter("a");
+  Do([&] {
+    nodes_[0]->AnswerNow(Vote::kGranted);
+    nodes_[1]->AnswerNow(Vote::kTaken);
+    nodes_[2]->AnswerNow(Vote::kTaken);
+    engine_->OnReleased("a");
+  });
+  EXPECT_THAT(loop_.Run([&] { return nodes_[0]->commands; }),
+              ElementsAre("set a", "unlock a", "set a"));
+}
+
+// Or it would find its key taken.
+TEST_F(EngineTest, AReleaseStaysBeforeANewAttemptForItsKey) {
+  Open({});
+  const RedLock a = Acquire("a");
+  auto next = std::make_shared<LockEntry>("next", "a", PlanFor(3, seconds(60)), engine_->random());
+  next->done = [](const Result<RedLock>& lock) { EXPECT_TRUE(lock->IsAcquired()); };
+  Do([&] { nodes_[1]->commands.clear(); });
+  Do([&] {
+    engine_->Release(*entries_.at("a"), {});
+    engine_->Begin(next);
+  });
+  EXPECT_THAT(loop_.Run([&] { return nodes_[1]->commands; }), ElementsAre("unlock a", "set a"));
+}
+
+TEST_F(EngineTest, ReleasesAreAskedForAgainByText) {
+  Open({});
+  const RedLock a = Acquire("a");
+  const RedLock b = Acquire("b");
+  Do([&] { nodes_[1]->mode = FakeNode::Mode::kNoScript; });
+  EXPECT_THAT(ReleaseTogether({"a", "b"}), ElementsAre("unlock a b", "unlock a b by text"));
+  EXPECT_EQ(lock_count(), 0U);
+}
+
+TEST_F(EngineTest, WhatHasBegunItsNextAttemptIsNotDeletedByText) {
+  Open({});
+  for (FakeNode* node : nodes_) node->mode = FakeNode::Mode::kSilent;
+  const auto a = BeginWaiter("a");
+  const auto b = BeginWaiter("b");
+  Do([&] {
+    nodes_[0]->mode = FakeNode::Mode::kNoScript;
+    nodes_[1]->AnswerNow(Vote::kTaken);
+    nodes_[2]->AnswerNow(Vote::kTaken);
+    // After the deletions were sent, and before their answer.
+    loop_.context().loop.Post([&] { engine_->OnReleased("b"); });
+  });
+  EXPECT_THAT(loop_.Run([&] { return nodes_[0]->commands; }),
+              ElementsAre("set a", "set b", "unlock a b", "set b", "unlock a by text"));
+}
+
+TEST_F(EngineTest, ReleasesThatReachNobodyAreAnsweredOnce) {
+  Open({});
+  std::vector<RedLock> locks;
+  for (int i = 0; i < 200; ++i) locks.push_back(Acquire(std::to_string(i)));
+  std::vector<int> told(200);
+  Do([&] {
+    for (FakeNode* node : nodes_) node->Lose();
+    for (std::size_t i = 0; i < told.size(); ++i)
+      engine_->Release(*entries_.at(std::to_string(i)), [&told, i](const RedLockRelease& release) {
+        EXPECT_EQ(release.error, 3);
+        ++told[i];
+      });
+  });
+  EXPECT_EQ(told, std::vector(200, 1));
+}
+
+TEST_F(EngineTest, ReleasesThatAreRefusedTogetherAreAskedForOneByOne) {
+  Open({});
+  const RedLock a = Acquire("a");
+  const RedLock b = Acquire("b");
+  Do([&] { nodes_[1]->mode = FakeNode::Mode::kRefusesBatches; });
+  EXPECT_THAT(ReleaseTogether({"a", "b"}), ElementsAre("unlock a b", "unlock a", "unlock b"));
+  EXPECT_EQ(lock_count(), 0U);
 }
 
 }  // namespace

@@ -59,8 +59,9 @@ class LockEntry final : public WheelEntry {
   std::vector<std::function<void(RedLockRelease)>> releases;
   std::stop_token cancellation;
   std::optional<std::stop_callback<std::function<void()>>> on_cancel;
-  int unanswered = 0;     // questions; while there are any, or work left, the engine keeps the lock
-  std::size_t index = 0;  // among the engine's locks
+  int unanswered =
+      0;  // questions, also those that are not sent yet; while there are any, or work left, the engine keeps the lock
+  std::size_t index = 0;     // among the engine's locks
   bool is_waiting = false;   // among the engine's waiters
   bool is_woken = false;     // by a hint, while it waited
   bool is_cleaning = false;  // counted as such by the engine

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,7 +26,10 @@ class VoteReceiver {
   virtual ~VoteReceiver() = default;
   virtual void OnVote(const Question& question, int node, Vote vote) = 0;
   /// The node does not know the script, and has done nothing.
-  virtual void OnNoScript(const Question& question, int node) = 0;
+  virtual void OnNoScript(std::span<const Question> questions, int node) = 0;
+  /// The node refused several questions as a whole, for one of the keys: the user may not touch it, or it belongs
+  /// elsewhere. Nothing was done.
+  virtual void OnBatchRefused(std::span<const Question> questions, int node) = 0;
   /// The node says which server it is.
   virtual void OnIdentity(int node, std::string_view run_id) = 0;
   /// The node is connected, or is not any more, or is another server of its group.
@@ -49,8 +53,10 @@ class LockNode {
  public:
   virtual ~LockNode() = default;
 
-  /// Queues a command, which the server will execute after those before. False: it is not reached, nothing was queued.
-  [[nodiscard]] virtual bool Send(const Question& question, const redis::CommandList& command) = 0;
+  /// Queues a command, which the server will execute after those before, and which asks all that. False: it is not
+  /// reached, nothing was queued.
+  [[nodiscard]] virtual bool Send(std::span<const Question> questions,
+                                  const redis::CommandList& command) = 0;
   /// Writes what is queued.
   virtual void Flush() = 0;
   /// Closes the connection for ever: every question that was not answered is kUnknown. Nothing can be sent any more.

@@ -1,6 +1,7 @@
 #include "lock/redlock/redis_node.h"
 
 #include <utility>
+#include <vector>
 
 #include "lock/redlock/scripts.h"
 
@@ -17,6 +18,12 @@ Vote VoteOf(Question::Kind kind, const redis::Reply& reply) {
   if (reply.type() != kInteger) return Vote::kUnknown;
   if (reply.integer() == 1) return Vote::kGranted;
   return reply.integer() < 0 ? Vote::kTaken : Vote::kMissing;
+}
+
+/// False: the server is in trouble, and would refuse each key.
+bool MayBeOfOneKey(redis::FailureKind kind) {
+  using enum redis::FailureKind;
+  return kind == kNoPermission || kind == kClusterDown || kind == kOtherError;
 }
 
 /// Of what INFO says.
@@ -40,25 +47,40 @@ Result<std::unique_ptr<RedisNode>> RedisNode::Make(const redis::NodeContext& con
   return made;
 }
 
-bool RedisNode::Send(const Question& question, const redis::CommandList& command) {
+bool RedisNode::Send(std::span<const Question> questions, const redis::CommandList& command) {
   if (!is_connected()) return false;
   using WhenUnresponsive = redis::CallOptions::WhenUnresponsive;
-  const bool is_unlock = question.kind == Question::Kind::kUnlock;
-  primary_->node().Send(
-      command,
-      {.when_unresponsive = is_unlock ? WhenUnresponsive::kSendAnyway : WhenUnresponsive::kFail},
-      [this, question](const redis::Answer& answer) { Answered(question, answer); });
+  const bool is_unlock = questions[0].kind == Question::Kind::kUnlock;
+  const redis::CallOptions options = {.when_unresponsive = is_unlock ? WhenUnresponsive::kSendAnyway
+                                                                     : WhenUnresponsive::kFail};
+  if (questions.size() == 1)  // without an allocation
+    primary_->node().Send(command, options, [this, question = questions[0]](const auto& answer) {
+      Answered({&question, 1}, answer);
+    });
+  else
+    primary_->node().Send(command, options,
+                          [this, asked = std::vector(questions.begin(), questions.end())](
+                              const auto& answer) { Answered(asked, answer); });
   return true;
 }
 
-void RedisNode::Answered(const Question& question, const redis::Answer& answer) {
-  if (!answer.ok())
-    return receiver_.OnVote(question, number_,
-                            answer.failure->may_have_run ? Vote::kUnknown : Vote::kRefused);
+void RedisNode::Answered(std::span<const Question> questions, const redis::Answer& answer) {
+  if (!answer.ok()) {
+    const Vote vote = answer.failure->may_have_run ? Vote::kUnknown : Vote::kRefused;
+    for (const Question& question : questions) receiver_.OnVote(question, number_, vote);
+    return;
+  }
   const redis::Reply& reply = answer.replies[0];
   if (reply.is_error() && reply.error_kind() == redis::FailureKind::kNoScript)
-    return receiver_.OnNoScript(question, number_);
-  receiver_.OnVote(question, number_, VoteOf(question.kind, reply));
+    return receiver_.OnNoScript(questions, number_);
+  if (questions.size() == 1)
+    return receiver_.OnVote(questions[0], number_, VoteOf(questions[0].kind, reply));
+  if (reply.is_error() && MayBeOfOneKey(reply.error_kind()))
+    return receiver_.OnBatchRefused(questions, number_);
+  const bool is_of_each = reply.elements().size() == questions.size();
+  auto element = reply.elements().begin();
+  for (const Question& question : questions)
+    receiver_.OnVote(question, number_, VoteOf(question.kind, is_of_each ? *element++ : reply));
 }
 
 void RedisNode::NodeChanged(redis::NodeState state, const redis::Failure* /*why*/) {
@@ -67,8 +89,8 @@ void RedisNode::NodeChanged(redis::NodeState state, const redis::Failure* /*why*
   if (state != redis::NodeState::kReady) return;
   redis::Node& node = primary_->node();
   redis::CommandList commands;
-  for (const Script& script :
-       {kUnlockScript, kUnlockAndPublishScript, kExtendScript, kExtendOrSetScript})
+  for (const Script& script : {kUnlockScript, kUnlockAndPublishScript, kUnlockManyScript,
+                               kExtendScript, kExtendOrSetScript})
     commands.Add("SCRIPT", "LOAD", script.text);
   node.Send(commands, {},
             [](const redis::Answer&) {});  // where the ACL forbids it, EVAL comes to the rescue

@@ -18,7 +18,8 @@ class RedisNode final : public LockNode, private redis::NodeListener {
       const redis::ConnectionSettings& settings);
 
   void Start() { primary_->Start(); }
-  [[nodiscard]] bool Send(const Question& question, const redis::CommandList& command) override;
+  [[nodiscard]] bool Send(std::span<const Question> questions,
+                          const redis::CommandList& command) override;
   void Flush() override { primary_->node().Flush(); }
   void Close() override { primary_->Stop(); }
   [[nodiscard]] bool is_connected() const override { return primary_->is_connected(); }
@@ -30,7 +31,7 @@ class RedisNode final : public LockNode, private redis::NodeListener {
 
   void NodeChanged(redis::NodeState state, const redis::Failure* why) override;
   void ErrorReplied(redis::FailureKind kind, std::string_view text) override;
-  void Answered(const Question& question, const redis::Answer& answer);
+  void Answered(std::span<const Question> questions, const redis::Answer& answer);
 
   VoteReceiver& receiver_;
   const int number_;

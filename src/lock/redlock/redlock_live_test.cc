@@ -47,8 +47,9 @@ TEST_F(RedLockLive, TheKeyIsWhatRedLockNetWrites) {
 }
 
 TEST_F(RedLockLive, TheDigestsOfTheScriptsAreRight) {
-  for (const redlock::Script& script : {redlock::kUnlockScript, redlock::kUnlockAndPublishScript,
-                                        redlock::kExtendScript, redlock::kExtendOrSetScript})
+  for (const redlock::Script& script :
+       {redlock::kUnlockScript, redlock::kUnlockAndPublishScript, redlock::kUnlockManyScript,
+        redlock::kExtendScript, redlock::kExtendOrSetScript})
     EXPECT_EQ(fleet_[0].Run({"SCRIPT", "LOAD", std::string(script.text)}), script.digest);
 }
 
