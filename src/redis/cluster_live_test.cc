@@ -2,16 +2,15 @@
 
 #include <array>
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "redis/cluster.h"
+#include "testing/eventually.h"
 #include "testing/redis_live.h"
 #include "testing/redis_server.h"
 
@@ -20,14 +19,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::StartsWith;
-
-bool Eventually(const std::function<bool()>& holds) {
-  for (int i = 0; i < 1500; ++i) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return false;
-}
 
 class ClusterLiveTest : public testing::Test {
  protected:

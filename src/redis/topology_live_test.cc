@@ -1,9 +1,7 @@
 // Published messages and Sentinels, with real servers.
 
 #include <chrono>
-#include <functional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -11,6 +9,7 @@
 
 #include "redis/sentinel.h"
 #include "redis/subscriber.h"
+#include "testing/eventually.h"
 #include "testing/redis_live.h"
 #include "testing/redis_server.h"
 
@@ -19,15 +18,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::ElementsAre;
-
-/// Asks again and again, for servers that tell nobody when they are done.
-bool Eventually(const std::function<bool()>& holds) {
-  for (int i = 0; i < 1500; ++i) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(milliseconds(20));
-  }
-  return false;
-}
 
 class Listening final : public SubscriberOwner {
  public:
