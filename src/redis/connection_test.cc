@@ -355,6 +355,15 @@ TEST_F(ConnectionTest, ErrorsThatSpeakOfTheNodeAreToldToTheListener) {
   EXPECT_EQ(Take().size(), 3u);
 }
 
+// A script that looked at several keys.
+TEST_F(ConnectionTest, SoAreThoseWithinAnArray) {
+  BecomeReady();
+  Send(CommandList("EVALSHA", "digest", 2, "a", "b"));
+  TakeOutput();
+  Feed("*2\r\n-READONLY You can't write against a read only replica.\r\n:0\r\n");
+  EXPECT_THAT(errors_, ElementsAre(FailureKind::kReadOnly));
+}
+
 TEST_F(ConnectionTest, LongTrafficNeedsLittleMemory) {
   BecomeReady();
   const std::string value(1000, 'x');
