@@ -168,7 +168,9 @@ class ServerDiagnosis {
   void Clock() const {
     const auto in_ms = [](Duration time) { return static_cast<double>(time.count()) * 1e-6; };
     if (!server_.clock_offset)
-      say_.Warn("does not tell the time: allow +time to have its clock examined");
+      say_.Warn(
+          "does not tell the time: allow +time to have its clock examined "
+          "(`itemgate redis-acl --for lock --for doctor`)");
     if (server_.clock_offset && std::chrono::abs(*server_.clock_offset) > std::chrono::seconds(1))
       say_.Warn(
           fmt::format("its clock differs from this machine's by {:.0f} ms: a step that mends "
