@@ -147,8 +147,10 @@ class EventLoop::Impl {
       }
     }
     RunAll(tasks_);
-    tasks_.swap(for_the_end_);
-    RunAll(tasks_);
+    while (!for_the_end_.empty()) {
+      tasks_.swap(for_the_end_);
+      RunAll(tasks_);
+    }
     return !stop;
   }
 
@@ -161,7 +163,7 @@ class EventLoop::Impl {
   int TimeToSleep() EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
     sleeping_ = true;
-    if (!posted_.empty() || !for_the_end_.empty() || stop_) return 0;
+    if (!posted_.empty() || stop_) return 0;
     if (timers_.empty()) return -1;
     const Duration left = timers_.begin()->first.first - clock_.Now();
     const auto rounded =

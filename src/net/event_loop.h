@@ -49,7 +49,7 @@ class EventLoop final : public Executor {
   TimerId PostAfter(Duration delay, Task task) override;
   bool Cancel(TimerId timer) override;
 
-  /// Runs the task at the end of this round, or of the next one if this one is at its end already.
+  /// Runs the task at the end of this round, even if that has begun, in the order of these calls. On the loop's thread.
   void AtEndOfRound(Task task);
 
   /// Fails with kIo if the system has no room. REQUIRES: `fd` is not watched.

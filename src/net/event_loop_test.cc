@@ -69,16 +69,17 @@ TEST_F(EventLoopTest, TheEndOfARoundComesAfterAllThatTheRoundBroughtAndPosted) {
   loop_.Post([&] {
     loop_.AtEndOfRound([&] {
       order.push_back(2);
-      loop_.AtEndOfRound([&] {  // the next round's: the loop must not sleep
-        order.push_back(3);
+      loop_.Post([&] {
+        order.push_back(4);
         loop_.Stop();
       });
+      loop_.AtEndOfRound([&] { order.push_back(3); });  // at once: the loop must not sleep
     });
     order.push_back(0);
   });
   loop_.Post([&] { order.push_back(1); });
   loop_.Run();
-  EXPECT_EQ(order, (std::vector{0, 1, 2, 3}));
+  EXPECT_EQ(order, (std::vector{0, 1, 2, 3, 4}));
 }
 
 TEST_F(EventLoopTest, IsWokenByPostsOfOtherThreadsHoweverTheyFallTogether) {
