@@ -118,6 +118,11 @@ TEST_F(ProgramTest, ImportsNothingIfAnInputIsMissing) {
   EXPECT_FALSE(fs::exists(root_ / "data"));
 }
 
+TEST_F(ProgramTest, OneItemIsNotSeveral) {
+  (void)RunOnData({"save", "a"});
+  EXPECT_EQ(RunOnData({"verify"}).out, "clean: 1 item, 1 byte of content, 0 problems\n");
+}
+
 TEST_F(ProgramTest, ListsContentsSafely) {
   (void)RunOnData({"save", "plain", "\x1B[31mred\n", "\xFF\xFE"});
   const std::string table = RunOnData({"list"}).out;

@@ -121,7 +121,7 @@ class Export {
       context_.out().PrintLine(json.Field("last_id", pages_.after().value).EndObject().Take());
     } else {
       context_.out().PrintLine(
-          fmt::format("exported {} items to {}", FormatCount(count_), settings_.output));
+          fmt::format("exported {} to {}", Counted(count_, "item"), settings_.output));
     }
     return ExitStatus::kOk;
   }

@@ -33,10 +33,6 @@ std::string_view EndName(ImportEnd end) {
   return "invalid";
 }
 
-std::string Counted(std::uint64_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", FormatCount(count), noun, count == 1 ? "" : "s");
-}
-
 std::string HeadLine(const ImportSummary& summary) {
   const std::string_view verb = summary.end == ImportEnd::kDone          ? "Imported"
                                 : summary.end == ImportEnd::kInterrupted ? "Interrupted after"

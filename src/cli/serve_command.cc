@@ -17,6 +17,7 @@
 #include "cli/command.h"
 #include "cli/setting_options.h"
 #include "cli/signals.h"
+#include "cli/text.h"
 #include "cli/version.h"
 #include "cli/write_file.h"
 
@@ -68,8 +69,8 @@ void PrintGreeting(Context& context, const config::Settings& settings, const Ser
     return context.out().Flush();
   }
   const std::string first = "http://" + serve.addresses().front();
-  std::string text = fmt::format("Itemgate {} serves {} ({} items) at", Version(),
-                                 PlaceOf(settings), serve.store_statistics().items);
+  std::string text = fmt::format("Itemgate {} serves {} ({}) at", Version(), PlaceOf(settings),
+                                 Counted(serve.store_statistics().items, "item"));
   for (const std::string& address : serve.addresses()) text += " http://" + address;
   text += "\n";
   for (const std::string& address : serve.management_addresses())

@@ -101,6 +101,10 @@ std::string FormatCount(std::uint64_t count) {
   return text;
 }
 
+std::string Counted(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", FormatCount(count), noun, count == 1 ? "" : "s");
+}
+
 std::string FormatBytes(std::uint64_t bytes) {
   if (bytes == 1) return "1 byte";
   if (bytes < 1024) return fmt::format("{} bytes", bytes);

@@ -10,6 +10,9 @@ namespace itemgate::cli {
 /// 1234567 as "1,234,567".
 [[nodiscard]] std::string FormatCount(std::uint64_t count);
 
+/// "1 item", "1,234 items", of a noun whose plural takes an s.
+[[nodiscard]] std::string Counted(std::uint64_t count, std::string_view noun);
+
 /// 1536 as "1.5 KiB"; below 1024 "17 bytes".
 [[nodiscard]] std::string FormatBytes(std::uint64_t bytes);
 

@@ -21,6 +21,12 @@ TEST(FormatCount, GroupsDigitsByThrees) {
   EXPECT_EQ(FormatCount(1234567), "1,234,567");
 }
 
+TEST(Counted, OneIsSingular) {
+  EXPECT_EQ(Counted(0, "item"), "0 items");
+  EXPECT_EQ(Counted(1, "item"), "1 item");
+  EXPECT_EQ(Counted(1234, "item"), "1,234 items");
+}
+
 TEST(FormatBytes, ChoosesAUnit) {
   EXPECT_EQ(FormatBytes(0), "0 bytes");
   EXPECT_EQ(FormatBytes(1), "1 byte");

@@ -34,10 +34,10 @@ void PrintText(Output& out, const VerifyReport& report) {
   if (report.problem_count > report.problems.size())
     out.PrintLine(
         fmt::format("and {} more", FormatCount(report.problem_count - report.problems.size())));
-  out.PrintLine(fmt::format("{}: {} items, {} of content, {} problems",
+  out.PrintLine(fmt::format("{}: {}, {} of content, {}",
                             report.problem_count == 0 ? "clean" : "NOT CLEAN",
-                            FormatCount(report.items), FormatBytes(report.content_bytes),
-                            FormatCount(report.problem_count)));
+                            Counted(report.items, "item"), FormatBytes(report.content_bytes),
+                            Counted(report.problem_count, "problem")));
 }
 
 ExitStatus RunVerify(Context& context, const VerifySettings& settings) {
