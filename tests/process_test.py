@@ -282,7 +282,7 @@ class UsageTest(StoreTest):
         (["list", "--jsn"], "unknown option --jsn; did you mean '--json'?"),
         (["--data", "x", "list"], "the option --data goes behind the command"),
         (["get"], "ID is required"),
-        (["get", "x"], "ID = x"),
+        (["get", "x"], "ID: x is not a whole number"),
         (["list", "extra"], "unexpected argument 'extra'"),
         (["list", "--last", "1", "--limit", "2"], "--last does not go with"),
         (["import", "--senders", "0"], "--senders: Value 0 not in range 1 to 256"),

@@ -1,5 +1,7 @@
 #include "cli/command.h"
 
+#include <charconv>
+#include <system_error>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -105,6 +107,19 @@ CLI::Validator Between(double lowest, double highest) {
     return fmt::format("{} is not a number from {} to {}", text, lowest, highest);
   };
   return {problem, ""};
+}
+
+CLI::Validator WholeBetween(std::uint64_t lowest, std::uint64_t highest) {
+  const auto normalize = [lowest, highest](std::string& text) {
+    const char* const end = text.data() + text.size();
+    std::uint64_t value = 0;
+    const auto [rest, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || rest != end || value < lowest || value > highest)
+      return fmt::format("{} is not a whole number from {} to {}", text, lowest, highest);
+    text = std::to_string(value);
+    return std::string();
+  };
+  return {normalize, ""};
 }
 
 }  // namespace itemgate::cli

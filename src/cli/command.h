@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -37,6 +38,9 @@ void AddItemLimitOption(CLI::App& command, Context& context);
 
 /// Lets numbers of that range through, the ends included, and no NaN. The limits do not show in the help.
 [[nodiscard]] CLI::Validator Between(double lowest, double highest);
+
+/// The same for whole decimal numbers; for `transform`, since the parser takes 010 for 8 and -1 for the largest number.
+[[nodiscard]] CLI::Validator WholeBetween(std::uint64_t lowest, std::uint64_t highest);
 
 // The commands, each in a file of its own (save_command.cc, …): adds itself to the program.
 void AddSaveCommand(CLI::App& root, Context& context);

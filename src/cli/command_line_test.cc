@@ -118,6 +118,26 @@ TEST_F(ProgramTest, ImportsNothingIfAnInputIsMissing) {
   EXPECT_FALSE(fs::exists(root_ / "data"));
 }
 
+TEST_F(ProgramTest, TakesNoNumberThatIsNone) {
+  (void)RunOnData({"save", "a"});
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"list", "--last", "-1"},
+        {"list", "--limit", "-1"},
+        {"list", "--after", "18446744073709551616"},
+        {"list", "--after", "0x1"},
+        {"export", "--after", "-1"},
+        {"get", "18446744073709551616"},
+        {"get", "1", "-1"}}) {
+    const Ended ended = RunOnData(arguments);
+    EXPECT_EQ(ended.status, 2) << ended.err;
+    EXPECT_EQ(ended.out, "");
+    EXPECT_TRUE(ended.err.contains(arguments.back() + " is not a whole number from 0 to "))
+        << ended.err;
+  }
+  EXPECT_EQ(RunOnData({"get", "01"}).out, "a");
+  EXPECT_EQ(RunOnData({"get", "010"}).err, "itemgate: no item has the id 10\n");
+}
+
 TEST_F(ProgramTest, OneItemIsNotSeveral) {
   (void)RunOnData({"save", "a"});
   EXPECT_EQ(RunOnData({"verify"}).out, "clean: 1 item, 1 byte of content, 0 problems\n");

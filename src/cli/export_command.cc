@@ -176,7 +176,9 @@ void AddExportCommand(CLI::App& root, Context& context) {
   command.add_option("--format", settings->format, "How items are written; ndjson if not given")
       ->check(CLI::IsMember({"ndjson", "raw"}))
       ->type_name("HOW");
-  command.add_option("--after", settings->after, "Only items with greater ids")->type_name("ID");
+  command.add_option("--after", settings->after, "Only items with greater ids")
+      ->transform(WholeBetween(0, UINT64_MAX))
+      ->type_name("ID");
   command.add_option("-s,--scope", settings->scope, "Only items of that scope")->type_name("NAME");
   command.add_flag("-q,--quiet", settings->quiet, "Show no progress");
   AddStoreOptions(command, context);

@@ -71,11 +71,7 @@ void AddGetCommand(CLI::App& root, Context& context) {
       [&context, settings] { return RunGet(context, *settings); });
   command.add_option("ID", settings->ids, "Of the items")
       ->required()
-      ->check(CLI::Validator(
-          [](const std::string& id) {
-            return id.starts_with('-') ? "an id is a positive number, not " + id : std::string();
-          },
-          ""))
+      ->transform(WholeBetween(0, UINT64_MAX))
       ->type_name("");
   command
       .add_option("-o,--output", settings->output,

@@ -138,9 +138,15 @@ void AddListCommand(CLI::App& root, Context& context) {
                               "  itemgate list --after 1000 --limit 50\n"
                               "  itemgate list --scope orders --json | jq .content\n"},
                  [&context, settings] { return RunList(context, *settings); });
-  command.add_option("--after", settings->after, "Only items with greater ids")->type_name("ID");
-  command.add_option("-n,--limit", settings->items_max, "At most that many")->type_name("ITEMS");
-  command.add_option("--last", settings->last, "The newest so many")->type_name("ITEMS");
+  command.add_option("--after", settings->after, "Only items with greater ids")
+      ->transform(WholeBetween(0, UINT64_MAX))
+      ->type_name("ID");
+  command.add_option("-n,--limit", settings->items_max, "At most that many")
+      ->transform(WholeBetween(0, UINT64_MAX))
+      ->type_name("ITEMS");
+  command.add_option("--last", settings->last, "The newest so many")
+      ->transform(WholeBetween(0, UINT64_MAX))
+      ->type_name("ITEMS");
   command.add_option("-s,--scope", settings->scope, "Only items of that scope")->type_name("NAME");
   AddStoreOptions(command, context);
 }
