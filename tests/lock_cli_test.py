@@ -50,8 +50,18 @@ class LockTest(unittest.TestCase):
     def test_the_commands_own_exit_code(self):
         for code in (0, 1, 42):
             self.assertEqual(run("lock", "job", *self.redis, "--", "sh", "-c", f"exit {code}").status, code)
-        self.assertEqual(run("lock", "job", *self.redis, "--", "no-such-program").status, 127)
         self.assertEqual(run("lock", "job", *self.redis, "--", "sh", "-c", "kill -9 $$").status, 128 + 9)
+        self.assertEqual(self.keys(), ["", "", ""])
+
+    def test_a_command_that_cannot_be_started_is_told(self):
+        with tempfile.NamedTemporaryFile() as no_program:
+            for name, status, why in (("no-such-program", 127, "No such file or directory"),
+                                      (no_program.name, 126, "Permission denied")):
+                ended = run("lock", "job", *self.redis, "--", name)
+                self.assertEqual((ended.status, ended.err), (status, f"itemgate: cannot run {name}: {why}\n"))
+            told = run("lock", "--json", "job", *self.redis, "--", "no-such-program")
+            self.assertEqual((told.status, told.errors()[0]["code"]), (127, "not_found"))
+        self.assertEqual(run("lock", "job", *self.redis, "--", "sh", "-c", "exit 127").err, "")
         self.assertEqual(self.keys(), ["", "", ""])
 
     def test_input_and_output_are_the_commands(self):
@@ -164,6 +174,7 @@ class LockTest(unittest.TestCase):
         ended = run("lock", "job", "--redis", f"127.0.0.1:{free_port()}", "--", "true")
         self.assertEqual(ended.status, SERVER)
         self.assertIn("NoQuorum", ended.err)
+        self.assertIn("`itemgate doctor redis SERVERS` tells what is wrong", ended.err)
 
     def test_the_printed_acl_suffices(self):
         printed = run("redis-acl", "--user", "locker", "--database").out.decode()
@@ -213,7 +224,7 @@ class LockTest(unittest.TestCase):
     def test_wrong_usage(self):
         self.assertEqual(run("lock", "job").status, USAGE)
         self.assertEqual(run("lock", "job", "--expiry", "soon", "--", "true").status, USAGE)
-        self.assertEqual(run("lock", "job", "--redis", "redis+cluster://host:1", "--", "true").status, 4)
+        self.assertEqual(run("lock", "job", "--redis", "redis+cluster://host:1", "--", "true").status, USAGE)
 
 
 class ClockTest(unittest.TestCase):

@@ -143,6 +143,29 @@ TEST_F(ProgramTest, OneItemIsNotSeveral) {
   EXPECT_EQ(RunOnData({"verify"}).out, "clean: 1 item, 1 byte of content, 0 problems\n");
 }
 
+TEST_F(ProgramTest, LockNeedsACommandAndAnExitCodeThatThereIs) {
+  EXPECT_TRUE(Run({"lock", "--help"}).out.contains("lock [OPTIONS] NAME -- COMMAND..."))
+      << Run({"lock", "--help"}).out;
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"lock", "job", "--"}, {"lock", "job"}, {"lock", "--", "true"}}) {
+    const Ended ended = Run(arguments);
+    EXPECT_EQ(ended.status, 2);
+    EXPECT_EQ(ended.err,
+              "itemgate: there is no command to run: itemgate lock NAME -- COMMAND...\n");
+  }
+  EXPECT_EQ(Run({"lock"}).status, 2);
+  const Ended code = Run({"lock", "-E", "300", "job", "--", "true"});
+  EXPECT_EQ(code.status, 2);
+  EXPECT_TRUE(code.err.contains("300 is not a whole number from 0 to 255")) << code.err;
+}
+
+TEST_F(ProgramTest, AServerThatIsNotFitForLocksIsWrongUsage) {
+  for (const char* server : {"redis+cluster://host:1", "host:1,abortConnect=true"}) {
+    EXPECT_EQ(Run({"lock", "--redis", server, "job", "--", "true"}).status, 2) << server;
+    EXPECT_EQ(Run({"doctor", "redis", server}).status, 2) << server;
+  }
+}
+
 TEST_F(ProgramTest, ListsContentsSafely) {
   (void)RunOnData({"save", "plain", "\x1B[31mred\n", "\xFF\xFE"});
   const std::string table = RunOnData({"list"}).out;

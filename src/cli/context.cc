@@ -85,6 +85,11 @@ ExitStatus Context::ReportOpening(const Error& error) {
   return options_.server.empty() ? StatusOfOpening(error.code) : StatusOfConnecting(error.code);
 }
 
+ExitStatus Context::ReportRedisServers(const Error& error) {
+  const ExitStatus status = Report(error);
+  return error.code == ErrorCode::kUnsupported ? ExitStatus::kUsage : status;
+}
+
 ExitStatus Context::Finish(ExitStatus status) {
   out_.Flush();
   err_.Flush();

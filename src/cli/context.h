@@ -63,6 +63,9 @@ class Context {
   /// Tells the user, on standard error, and gives the status to end with.
   ExitStatus Report(const Error& error);
   ExitStatus ReportOpening(const Error& error);
+  /// Of texts that name Redis servers: what is not offered there is wrong usage, and no data directory of another
+  /// version.
+  ExitStatus ReportRedisServers(const Error& error);
 
   /// Flushes what was printed and gives the status that the program ends with after `status`: that of failed output,
   /// if there was any. A reader that closed the pipe had enough, and that is no failure.

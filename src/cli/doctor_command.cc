@@ -69,7 +69,7 @@ Result<std::vector<redis::ConnectionSettings>> GroupsOf(const DoctorSettings& se
 
 ExitStatus RunDoctor(Context& context, const DoctorSettings& settings) {
   const auto groups = GroupsOf(settings);
-  if (!groups) return context.Report(groups.error());
+  if (!groups) return context.ReportRedisServers(groups.error());
   const RedisUse use = settings.use == "cache" ? RedisUse::kSeenCache : RedisUse::kLock;
   const std::string_view prefix = use == RedisUse::kLock ? settings.prefix : seen::kKeyPrefix;
   const auto examinations = ExamineRedis(*groups, use, prefix, context.clock());

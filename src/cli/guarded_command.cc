@@ -15,6 +15,7 @@
 namespace itemgate::cli {
 namespace {
 
+constexpr int kNotExecutable = 126;
 constexpr int kNoProgram = 127;
 constexpr int kSignalled = 128;
 
@@ -87,7 +88,9 @@ class Terminal {
   bool is_ours_ = false;
 };
 
-[[noreturn]] void BecomeProgram(char* const* argv, const Terminal& terminal, pid_t parent) {
+/// Writes errno to `failure` if it cannot become it.
+[[noreturn]] void BecomeProgram(char* const* argv, int failure, const Terminal& terminal,
+                                pid_t parent) {
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(kSignalled + SIGKILL);  // it has ended already
   (void)setpgid(0, 0);
@@ -96,20 +99,38 @@ class Terminal {
   (void)sigprocmask(SIG_UNBLOCK, &set, nullptr);
   (void)signal(SIGPIPE, SIG_DFL);
   execvp(argv[0], argv);
-  _exit(kNoProgram);
+  const int error = errno;
+  (void)!write(failure, &error, sizeof error);
+  _exit(error == ENOENT ? kNoProgram : kNotExecutable);
 }
 
-pid_t StartProgram(const std::vector<std::string>& command, const Terminal& terminal) {
+struct Started {
+  pid_t pid;
+  int failure;  // a pipe: errno if it could not become the program, else nothing
+};
+
+Started StartProgram(const std::vector<std::string>& command, const Terminal& terminal) {
   std::vector<std::string> words = command;
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  int failure[2];
+  ITEMGATE_CHECK(pipe2(failure, O_CLOEXEC) == 0);
   const pid_t parent = getpid();
   const pid_t pid = fork();
   ITEMGATE_CHECK(pid >= 0);
-  if (pid == 0) BecomeProgram(argv.data(), terminal, parent);
+  if (pid == 0) BecomeProgram(argv.data(), failure[1], terminal, parent);
   (void)setpgid(pid, pid);  // here too: whichever is first
-  return pid;
+  close(failure[1]);
+  return {.pid = pid, .failure = failure[0]};
+}
+
+/// Once it has ended, and once.
+int StartErrorOf(const Started& program) {
+  int error = 0;
+  const ssize_t bytes = read(program.failure, &error, sizeof error);
+  close(program.failure);
+  return bytes == static_cast<ssize_t>(sizeof error) ? error : 0;
 }
 
 /// Whether it has ended. It stays a zombie, so that its number remains its group's.
@@ -159,7 +180,8 @@ void GuardedCommand::WaitFor(const std::function<bool()>& done, std::stop_source
 CommandEnd GuardedCommand::Run(const std::vector<std::string>& command, const std::stop_token& lost,
                                Duration patience) {
   const Terminal terminal;
-  const pid_t pid = StartProgram(command, terminal);
+  const Started program = StartProgram(command, terminal);
+  const pid_t pid = program.pid;
   const std::stop_callback poke(lost, [] { Poke(); });
   Instant kill_at = kNever;
   bool was_stopped = false;
@@ -181,7 +203,8 @@ CommandEnd GuardedCommand::Run(const std::vector<std::string>& command, const st
   }
   if (was_stopped) kill(-pid, SIGKILL);  // what it has started and left behind
   terminal.GiveTo(getpgrp());
-  return {.status = StatusOf(pid), .was_stopped = was_stopped};
+  return {
+      .status = StatusOf(pid), .was_stopped = was_stopped, .start_error = StartErrorOf(program)};
 }
 
 }  // namespace itemgate::cli

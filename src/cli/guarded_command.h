@@ -13,6 +13,7 @@ namespace itemgate::cli {
 struct CommandEnd {
   int status = 0;            // its exit status; 128 and the signal's number if a signal ended it
   bool was_stopped = false;  // by us, because the lock was lost
+  int start_error = 0;       // errno, if the program could not be started
 };
 
 /// Runs other programs while something is held that may be lost. Blocks SIGINT, SIGTERM, SIGHUP and SIGQUIT, unless
@@ -26,7 +27,8 @@ class GuardedCommand {
 
   /// Starts the program in a process group of its own, in the foreground if we are, and waits for its end. Interrupts
   /// are handed on to the group; when `lost` is requested it gets SIGTERM, and SIGKILL `patience` later or when the
-  /// program has ended. The program is killed if we end first. 127 if there is no such program.
+  /// program has ended. The program is killed if we end first. As in a shell, the status is 127 if there is no such
+  /// program, and 126 if it cannot be started.
   [[nodiscard]] CommandEnd Run(const std::vector<std::string>& command, const std::stop_token& lost,
                                Duration patience);
 

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <memory>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -15,7 +17,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kWordsMax = 1 << 20;
 constexpr milliseconds kUsualKillAfter(5000);
 constexpr milliseconds kKillingMax(100);  // from SIGKILL to the end
 
@@ -106,11 +107,29 @@ ExitStatus ReportNotAcquired(Context& context, const LockSettings& settings, con
   }
   return context.Report(
       Error(ErrorCode::kUnavailable,
-            fmt::format("no lock \"{}\": {} ({}); are the servers running?", settings.words.front(),
-                        RedLockStatusName(lock.status()), summary)));
+            fmt::format("no lock \"{}\": {} ({}); are the servers running? `itemgate doctor redis "
+                        "SERVERS` tells what is wrong",
+                        settings.words.front(), RedLockStatusName(lock.status()), summary)));
+}
+
+/// Also tells what happened, if that is not the command's own end.
+ExitStatus StatusAfter(Context& context, const std::string& program, const CommandEnd& end) {
+  if (end.was_stopped) {
+    (void)context.Report(
+        Error(ErrorCode::kUnavailable, "the lock was lost, so the command was stopped"));
+    return ExitStatus::kLockLost;
+  }
+  if (end.start_error != 0)
+    (void)context.Report(Error(end.start_error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
+                               fmt::format("cannot run {}: {}", program,
+                                           std::generic_category().message(end.start_error))));
+  return static_cast<ExitStatus>(end.status);
 }
 
 ExitStatus RunLock(Context& context, const LockSettings& settings) {
+  if (settings.words.size() < 2)
+    return context.Report({ErrorCode::kInvalidArgument,
+                           "there is no command to run: itemgate lock NAME -- COMMAND..."});
   const auto times = TimesOf(settings);
   if (!times) return context.Report(times.error());
   GuardedCommand guard;
@@ -118,7 +137,7 @@ ExitStatus RunLock(Context& context, const LockSettings& settings) {
                                               {.id_style = RedLockIdStyle::kHostProcessGuid,
                                                .client_name = "itemgate-lock",
                                                .connect_wait = std::chrono::seconds(1)});
-  if (!factory) return context.Report(factory.error());
+  if (!factory) return context.ReportRedisServers(factory.error());
   const RedLockOptions options = OptionsOf(settings, *times);
   // Waits for somebody else, but not for servers that are not there.
   std::stop_source interrupted;
@@ -136,12 +155,7 @@ ExitStatus RunLock(Context& context, const LockSettings& settings) {
   const std::vector<std::string> program(settings.words.begin() + 1, settings.words.end());
   const CommandEnd end = guard.Run(program, lock.lost_token(), times->kill_after);
   lock.Release();
-  if (end.was_stopped) {
-    (void)context.Report(
-        Error(ErrorCode::kUnavailable, "the lock was lost, so the command was stopped"));
-    return ExitStatus::kLockLost;
-  }
-  return static_cast<ExitStatus>(end.status);
+  return StatusAfter(context, program.front(), end);
 }
 
 }  // namespace
@@ -149,29 +163,30 @@ ExitStatus RunLock(Context& context, const LockSettings& settings) {
 void AddLockCommand(CLI::App& root, Context& context) {
   // Shared by the parser, which fills it, and the command, which reads it.
   const auto settings = std::make_shared<LockSettings>();
-  CLI::App& command = AddCommand(root, context,
-                                 {.name = "lock",
-                                  .summary = "Run a command while holding a distributed lock",
-                                  .details = "Takes the RedLock of that name on a majority of the "
-                                             "Redis servers, renews it while the command runs,\n"
-                                             "and gives it back. Waits for the lock as long as it "
-                                             "takes, unless --wait or --no-wait is given. If the\n"
-                                             "lock is lost the command, with all of its process "
-                                             "group, gets SIGTERM, then SIGKILL. "
-                                             "Ends with the command's own exit code; with 128 and\n"
-                                             "the signal's number if a signal ended it; with 3 if "
-                                             "somebody else has the lock, 7 if too few servers\n"
-                                             "answer, and 8 if the lock was lost.\n",
-                                  .examples = "  itemgate lock nightly --redis r1:6379 --redis "
-                                              "r2:6379 --redis r3:6379 -- /usr/bin/backup --all\n"
-                                              "  itemgate lock nightly --no-wait -- make report\n"},
-                                 [&context, settings] { return RunLock(context, *settings); });
+  CLI::App& command =
+      AddCommand(root, context,
+                 {.name = "lock",
+                  .summary = "Run a command while holding a distributed lock",
+                  .details = "Takes the RedLock of that name on a majority of the "
+                             "Redis servers, renews it while the command runs,\n"
+                             "and gives it back. Waits for the lock as long as it "
+                             "takes, unless --wait or --no-wait is given. If the\n"
+                             "lock is lost the command, with all of its process "
+                             "group, gets SIGTERM, then SIGKILL. "
+                             "Ends with the command's own exit code; with 128 and\n"
+                             "the signal's number if a signal ended it; with 127 if "
+                             "there is no such command, 126 if it cannot be\n"
+                             "started, 3 if somebody else has the lock, 7 if too "
+                             "few servers answer, and 8 if the lock was lost.\n",
+                  .examples = "  itemgate lock nightly --redis r1:6379 --redis "
+                              "r2:6379 --redis r3:6379 -- /usr/bin/backup --all\n"
+                              "  itemgate lock nightly --no-wait -- make report\n"},
+                 [&context, settings] { return RunLock(context, *settings); });
   command
-      .add_option("name", settings->words,
+      .add_option("NAME -- COMMAND", settings->words,
                   "The name of the lock; then, after --, the command and its arguments")
       ->required()
-      ->expected(2, kWordsMax)
-      ->type_name("NAME -- COMMAND...");
+      ->type_name("");
   command
       .add_option(
           "--redis", settings->redis,
@@ -199,6 +214,7 @@ void AddLockCommand(CLI::App& root, Context& context) {
   command
       .add_option("-E,--conflict-exit-code", settings->conflict_status,
                   "The exit code if somebody else has the lock; 3 if not given")
+      ->transform(WholeBetween(0, 255))
       ->type_name("N");
 }
 
