@@ -112,9 +112,24 @@ TEST_F(ProgramTest, ImportsTwiceWithoutHarm) {
   EXPECT_EQ(RunOnData({"verify"}).out, "clean: 2 items, 6 bytes of content, 0 problems\n");
 }
 
-TEST_F(ProgramTest, ImportsNothingIfAnInputIsMissing) {
-  const Ended ended = RunOnData({"import", Write("in.txt", "one\n"), (root_ / "none").string()});
+TEST_F(ProgramTest, ImportsTheRestIfAnInputIsMissing) {
+  const std::string none = (root_ / "none").string();
+  const Ended ended = RunOnData({"import", Write("1.txt", "one\n"), none, Write("2.txt", "two\n")});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_TRUE(ended.err.contains(none + ":1: cannot read " + none + ": No such file")) << ended.err;
+  EXPECT_TRUE(ended.out.contains("Imported 2 items from 3 inputs")) << ended.out;
+  EXPECT_TRUE(ended.out.contains("unreadable  1")) << ended.out;
+  const Ended stopped =
+      RunOnData({"import", "--on-error", "stop", none, Write("3.txt", "three\n")});
+  EXPECT_EQ(stopped.status, 1);
+  EXPECT_TRUE(stopped.out.contains("Stopped after 0 items")) << stopped.out;
+}
+
+TEST_F(ProgramTest, MakesNoStoreIfThereIsNothingToImport) {
+  const Ended ended = RunOnData({"import", (root_ / "none").string(), (root_ / "*.zip").string()});
   EXPECT_EQ(ended.status, 5);
+  EXPECT_TRUE(ended.err.contains("/none: No such file")) << ended.err;
+  EXPECT_TRUE(ended.err.contains("no file matches")) << ended.err;
   EXPECT_FALSE(fs::exists(root_ / "data"));
 }
 

@@ -68,7 +68,7 @@ std::optional<std::uint64_t> BytesTotal(const std::vector<InputFile>& inputs) {
 /// One import. Belongs to the main thread.
 class Import {
  public:
-  Import(Context& context, const ImportSettings& settings, std::vector<InputFile> inputs)
+  Import(Context& context, const ImportSettings& settings, Inputs inputs)
       : context_(context),
         settings_(settings),
         inputs_(std::move(inputs)),
@@ -76,10 +76,12 @@ class Import {
                           .progress = settings.quiet ? ProgressStyle::kNone
                                                      : ProgressStyleFor(context.err()),
                           .acknowledge_each = settings.acknowledge_each,
-                          .bytes_total = BytesTotal(inputs_)}) {}
+                          .bytes_total = BytesTotal(inputs_.files)}) {}
 
   ExitStatus Run(Items& items, Scope scope) {
     const Interrupt interrupt;
+    for (const UnreadableInput& input : inputs_.unreadable)
+      report_.OnUnreadable({std::make_shared<const std::string>(input.path), 1}, input.error);
     const SaveOptions options{.scope = scope, .media_type = settings_.media_type};
     ImportRun run(
         report_,
@@ -87,7 +89,7 @@ class Import {
           return items.SaveItems(contents, options);
         },
         RunOptions());
-    run.Run(inputs_, {.token = interrupt.token(), .descriptor = interrupt.descriptor()});
+    run.Run(inputs_.files, {.token = interrupt.token(), .descriptor = interrupt.descriptor()});
     report_.Finish();
     const ImportEnd end = interrupt.requested()   ? ImportEnd::kInterrupted
                           : report_.should_stop() ? ImportEnd::kStopped
@@ -110,7 +112,7 @@ class Import {
   void PrintSummary(ImportEnd end) {
     ImportSummary summary{.tally = report_.tally(),
                           .elapsed = report_.elapsed(),
-                          .inputs = inputs_.size(),
+                          .inputs = inputs_.files.size() + inputs_.unreadable.size(),
                           .end = end};
     if (end != ImportEnd::kDone) summary.go_on = context_.CommandLine();
     if (context_.options().json) return context_.out().PrintLine(SummaryJson(summary));
@@ -132,9 +134,16 @@ class Import {
 
   Context& context_;
   const ImportSettings& settings_;
-  const std::vector<InputFile> inputs_;
+  const Inputs inputs_;
   ImportReport report_;
 };
+
+/// Where there is nothing else to import; not even a store is made then.
+ExitStatus ReportUnreadable(Context& context, const std::vector<UnreadableInput>& inputs) {
+  ExitStatus status = ExitStatus::kOk;
+  for (const UnreadableInput& input : inputs) status = context.Report(input.error);
+  return status;
+}
 
 ExitStatus RunImport(Context& context, const ImportSettings& settings) {
   const auto scope = context.ChosenScope();
@@ -142,10 +151,11 @@ ExitStatus RunImport(Context& context, const ImportSettings& settings) {
   const std::vector<std::string> paths =
       settings.paths.empty() ? std::vector<std::string>{"-"} : settings.paths;
   auto inputs = ExpandInputs(paths, context.options().data);
-  if (!inputs) return context.Report(inputs.error());
+  if (inputs.files.empty() && !inputs.unreadable.empty())
+    return ReportUnreadable(context, inputs.unreadable);
   const auto store = context.OpenStore(StoreMode::kCreate);
   if (!store) return context.ReportOpening(store.error());
-  return Import(context, settings, *std::move(inputs)).Run(**store, *scope);
+  return Import(context, settings, std::move(inputs)).Run(**store, *scope);
 }
 
 void AddOptions(CLI::App& command, ImportSettings& settings) {

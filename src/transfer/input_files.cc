@@ -13,10 +13,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::unexpected<Error> CannotRead(const fs::path& path, const std::error_code& error) {
+Error CannotRead(const fs::path& path, const std::error_code& error) {
   const bool absent = error == std::errc::no_such_file_or_directory;
-  return Fail(absent ? ErrorCode::kNotFound : ErrorCode::kIo,
-              "cannot read " + path.string() + ": " + error.message());
+  return {absent ? ErrorCode::kNotFound : ErrorCode::kIo,
+          "cannot read " + path.string() + ": " + error.message()};
 }
 
 InputFile FileAt(const fs::path& path) {
@@ -33,23 +33,17 @@ class Expansion {
     has_skipped_ = !skipped_directory.empty() && fs::exists(skipped_, absent);
   }
 
-  Result<void> Add(const std::string& argument) {
-    if (argument == "-") {
-      files_.push_back({"-", std::nullopt});
-      return {};
-    }
+  void Add(const std::string& argument) {
+    if (argument == "-") return inputs_.files.push_back({"-", std::nullopt});
     std::error_code error;
     const fs::file_status status = fs::status(argument, error);
     if (fs::is_directory(status)) return AddFolder(argument);
-    if (fs::exists(status)) {
-      files_.push_back(FileAt(argument));
-      return {};
-    }
-    if (!HasWildcard(argument)) return CannotRead(argument, error);
-    return AddPattern(argument);
+    if (fs::exists(status)) return inputs_.files.push_back(FileAt(argument));
+    if (HasWildcard(argument)) return AddPattern(argument);
+    inputs_.unreadable.push_back({argument, CannotRead(argument, error)});
   }
 
-  std::vector<InputFile> TakeFiles() { return std::move(files_); }
+  Inputs Take() { return std::move(inputs_); }
 
  private:
   using Names = std::vector<std::string>;
@@ -59,34 +53,41 @@ class Expansion {
     return has_skipped_ && fs::equivalent(folder, skipped_, error);
   }
 
-  static Result<std::vector<fs::directory_entry>> Entries(const fs::path& folder) {
+  /// As many as can be read.
+  std::vector<fs::directory_entry> Entries(const fs::path& folder) {
+    const fs::path place = folder.empty() ? fs::path(".") : folder;
     std::error_code error;
     std::vector<fs::directory_entry> entries;
-    fs::directory_iterator entry(folder.empty() ? fs::path(".") : folder, error);
+    fs::directory_iterator entry(place, error);
     for (; !error && entry != fs::directory_iterator(); entry.increment(error))
       entries.push_back(*entry);
-    if (error) return CannotRead(folder, error);
+    if (error) AddUnreadableFolder(place, error);
     std::ranges::sort(entries, {}, [](const auto& e) { return e.path().filename().string(); });
     return entries;
   }
 
-  Result<void> AddFolder(const fs::path& folder) {
-    if (IsSkipped(folder)) return {};
-    const auto entries = Entries(folder);
-    if (!entries) return std::unexpected(entries.error());
-    for (const fs::directory_entry& entry : *entries) {
+  /// A pattern may look into it several times.
+  void AddUnreadableFolder(const fs::path& folder, const std::error_code& error) {
+    const std::string path = folder.string();
+    if (std::ranges::find(inputs_.unreadable, path, &UnreadableInput::path) ==
+        inputs_.unreadable.end())
+      inputs_.unreadable.push_back({path, CannotRead(folder, error)});
+  }
+
+  void AddFolder(const fs::path& folder) {
+    if (IsSkipped(folder)) return;
+    for (const fs::directory_entry& entry : Entries(folder)) {
       if (entry.path().filename().string().starts_with('.')) continue;
       std::error_code vanished;
       if (entry.is_directory(vanished) && !entry.is_symlink(vanished)) {
-        if (auto added = AddFolder(entry.path()); !added) return added;
+        AddFolder(entry.path());
       } else if (entry.is_regular_file(vanished)) {
-        files_.push_back(FileAt(entry.path()));
+        inputs_.files.push_back(FileAt(entry.path()));
       }
     }
-    return {};
   }
 
-  Result<void> AddPattern(const std::string& pattern) {
+  void AddPattern(const std::string& pattern) {
     Names names;
     for (const fs::path& name : fs::path(pattern)) names.push_back(name.string());
     fs::path start;
@@ -94,70 +95,64 @@ class Expansion {
       start = "/";
       names.erase(names.begin());
     }
-    const std::size_t count_before = files_.size();
-    if (auto matched = Match(start, names); !matched) return matched;
-    if (files_.size() == count_before)
-      return Fail(ErrorCode::kNotFound, "no file matches " + pattern);
-    return {};
+    const std::size_t count_before = inputs_.files.size() + inputs_.unreadable.size();
+    Match(start, names);
+    if (inputs_.files.size() + inputs_.unreadable.size() == count_before)
+      inputs_.unreadable.push_back(
+          {pattern, Error(ErrorCode::kNotFound, "no file matches " + pattern)});
   }
 
   /// Adds what the rest of a pattern matches in a folder.
-  Result<void> Match(const fs::path& folder, std::span<const std::string> names) {
+  void Match(const fs::path& folder, std::span<const std::string> names) {
     const std::string& name = names.front();
     const auto rest = names.subspan(1);
     if (!HasWildcard(name)) return MatchEntry(folder / name, rest);
     std::error_code not_a_folder;
-    if (!fs::is_directory(folder.empty() ? fs::path(".") : folder, not_a_folder)) return {};
+    if (!fs::is_directory(folder.empty() ? fs::path(".") : folder, not_a_folder)) return;
     if (name == "**") return MatchBelow(folder, rest);
-    const auto entries = Entries(folder);
-    if (!entries) return std::unexpected(entries.error());
-    for (const fs::directory_entry& entry : *entries) {
+    for (const fs::directory_entry& entry : Entries(folder)) {
       const std::string found = entry.path().filename().string();
-      if (!MatchesName(name, found)) continue;
-      if (auto matched = MatchEntry(folder / found, rest); !matched) return matched;
+      if (MatchesName(name, found)) MatchEntry(folder / found, rest);
     }
-    return {};
   }
 
-  Result<void> MatchEntry(const fs::path& path, std::span<const std::string> rest) {
+  void MatchEntry(const fs::path& path, std::span<const std::string> rest) {
     std::error_code absent;
     const fs::file_status status = fs::status(path, absent);
-    if (!rest.empty()) return fs::is_directory(status) ? Match(path, rest) : Result<void>{};
-    if (fs::is_directory(status)) return AddFolder(path);
-    if (fs::exists(status)) files_.push_back(FileAt(path));
-    return {};
+    if (!rest.empty()) {
+      if (fs::is_directory(status)) Match(path, rest);
+    } else if (fs::is_directory(status)) {
+      AddFolder(path);
+    } else if (fs::exists(status)) {
+      inputs_.files.push_back(FileAt(path));
+    }
   }
 
   /// `**`: the folder itself and every folder below it.
-  Result<void> MatchBelow(const fs::path& folder, std::span<const std::string> rest) {
-    if (IsSkipped(folder)) return {};
+  void MatchBelow(const fs::path& folder, std::span<const std::string> rest) {
+    if (IsSkipped(folder)) return;
     if (rest.empty()) return AddFolder(folder.empty() ? fs::path(".") : folder);
-    if (auto matched = Match(folder, rest); !matched) return matched;
-    const auto entries = Entries(folder);
-    if (!entries) return std::unexpected(entries.error());
-    for (const fs::directory_entry& entry : *entries) {
+    Match(folder, rest);
+    for (const fs::directory_entry& entry : Entries(folder)) {
       const std::string name = entry.path().filename().string();
       std::error_code vanished;
       if (name.starts_with('.') || entry.is_symlink(vanished) || !entry.is_directory(vanished))
         continue;
-      if (auto matched = MatchBelow(folder / name, rest); !matched) return matched;
+      MatchBelow(folder / name, rest);
     }
-    return {};
   }
 
   fs::path skipped_;
   bool has_skipped_ = false;
-  std::vector<InputFile> files_;
+  Inputs inputs_;
 };
 
 }  // namespace
 
-Result<std::vector<InputFile>> ExpandInputs(std::span<const std::string> arguments,
-                                            const std::string& skipped_directory) {
+Inputs ExpandInputs(std::span<const std::string> arguments, const std::string& skipped_directory) {
   Expansion expansion(skipped_directory);
-  for (const std::string& argument : arguments)
-    if (const auto added = expansion.Add(argument); !added) return std::unexpected(added.error());
-  return expansion.TakeFiles();
+  for (const std::string& argument : arguments) expansion.Add(argument);
+  return expansion.Take();
 }
 
 }  // namespace itemgate

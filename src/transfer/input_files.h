@@ -18,11 +18,22 @@ struct InputFile {
   friend bool operator==(const InputFile&, const InputFile&) = default;
 };
 
+/// What an argument names, or part of it, that cannot be read.
+struct UnreadableInput {
+  std::string path;
+  Error error;  // kNotFound if it is not there, else kIo
+};
+
+struct Inputs {
+  std::vector<InputFile> files;
+  std::vector<UnreadableInput> unreadable;
+};
+
 /// The files that the arguments name, in order: a file or pipe itself; all files below a folder, sorted, without hidden
 /// ones and without following links to folders; for a pattern (`*`, `?`, `[a-z]`, `**` for folders of any depth) that
 /// is not a file itself what it matches, sorted; `-` for standard input. Nothing below `skipped_directory` is found in
-/// folders. Fails with kNotFound if an argument names nothing, with kIo if a folder cannot be read.
-[[nodiscard]] Result<std::vector<InputFile>> ExpandInputs(std::span<const std::string> arguments,
-                                                          const std::string& skipped_directory);
+/// folders. An argument that names nothing, or a folder that cannot be read, leaves out no other file.
+[[nodiscard]] Inputs ExpandInputs(std::span<const std::string> arguments,
+                                  const std::string& skipped_directory);
 
 }  // namespace itemgate

@@ -63,10 +63,13 @@ class ExpandInputsTest : public testing::Test {
   /// What is found, without the folder in front.
   std::vector<std::string> Expand(std::vector<std::string> arguments) {
     for (std::string& argument : arguments) argument = (root_ / argument).string();
-    const auto files = ExpandInputs(arguments, (root_ / "store").string());
-    if (!files) return {std::string(ErrorCodeName(files.error().code))};
+    const Inputs inputs = ExpandInputs(arguments, (root_ / "store").string());
     std::vector<std::string> names;
-    for (const InputFile& file : *files) names.push_back(fs::relative(file.path, root_).string());
+    for (const InputFile& file : inputs.files)
+      names.push_back(fs::relative(file.path, root_).string());
+    for (const UnreadableInput& input : inputs.unreadable)
+      names.push_back(fs::relative(input.path, root_).string() + ": " +
+                      std::string(ErrorCodeName(input.error.code)));
     return names;
   }
 
@@ -95,16 +98,23 @@ TEST_F(ExpandInputsTest, TakesAFileOfThatNameBeforeAPattern) {
   EXPECT_EQ(Expand({"[ab].txt"}), Names{"[ab].txt"});
 }
 
-TEST_F(ExpandInputsTest, TellsWhatIsNotThere) {
-  EXPECT_EQ(Expand({"b.txt", "none"}), Names{"not_found"});
-  EXPECT_EQ(Expand({"*.zip"}), Names{"not_found"});
+TEST_F(ExpandInputsTest, TellsWhatIsNotThereAndTakesTheRest) {
+  EXPECT_EQ(Expand({"b.txt", "none", "a.ndjson"}), (Names{"b.txt", "a.ndjson", "none: not_found"}));
+  EXPECT_EQ(Expand({"*.zip", "b.txt"}), (Names{"b.txt", "*.zip: not_found"}));
+}
+
+// A link to itself can be read by nobody, whatever the rights of who runs the test.
+TEST_F(ExpandInputsTest, TellsWhatCannotBeReadAndTakesTheRest) {
+  const fs::path loop = root_ / "sub" / "loop";
+  fs::create_symlink(loop, loop);
+  EXPECT_EQ(Expand({"sub/loop", "b.txt"}), (Names{"b.txt", "sub/loop: io"}));
 }
 
 TEST_F(ExpandInputsTest, KnowsSizesAndStandardInput) {
-  const auto files = ExpandInputs(std::vector<std::string>{(root_ / "b.txt").string(), "-"}, "");
-  ASSERT_TRUE(files);
-  EXPECT_EQ(files->front().bytes, 5u);
-  EXPECT_EQ(files->back(), (InputFile{"-", std::nullopt}));
+  const auto files =
+      ExpandInputs(std::vector<std::string>{(root_ / "b.txt").string(), "-"}, "").files;
+  EXPECT_EQ(files.front().bytes, 5u);
+  EXPECT_EQ(files.back(), (InputFile{"-", std::nullopt}));
 }
 
 }  // namespace
