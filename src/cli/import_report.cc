@@ -96,6 +96,8 @@ void ImportReport::Count(const ImportBatch::Origin& origin, const SaveResult& re
       return;
     case Outcome::kInProgress:
     case Outcome::kUnknown:
+      ++tally_.unknown;
+      break;
     case Outcome::kFailed:
     case Outcome::kUnavailable:
       break;

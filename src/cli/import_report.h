@@ -19,7 +19,8 @@ struct ImportTally {
   std::uint64_t created = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t refused = 0;     // rejected by the service, or over the limit of a record
-  std::uint64_t failed = 0;      // not saved, or nobody knows, through no fault of their own
+  std::uint64_t failed = 0;      // not saved, or not known to be, through no fault of their own
+  std::uint64_t unknown = 0;     // those of them of which nobody knows whether they are saved
   std::uint64_t empty = 0;       // empty lines and files, passed over
   std::uint64_t unreadable = 0;  // inputs that could not be read to their end
   std::uint64_t bytes_read = 0;  // of the inputs, compressed or not

@@ -24,7 +24,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Saves in memory. Rejects contents that begin with "bad", and fails at those that begin with "fail".
+/// Saves in memory. Rejects contents that begin with "bad", fails at those that begin with "fail", and
+/// does not know of those that begin with "unknown".
 class FakeService {
  public:
   std::vector<SaveResult> Save(std::span<const std::string_view> contents) {
@@ -54,6 +55,8 @@ class FakeService {
       return {.outcome = Outcome::kRejected, .error = Error(ErrorCode::kNotCanonical, "not JSON")};
     if (content.starts_with("fail"))
       return {.outcome = Outcome::kFailed, .error = Error(ErrorCode::kStorageFull, "disk full")};
+    if (content.starts_with("unknown"))
+      return {.outcome = Outcome::kUnknown, .error = Error(ErrorCode::kUnknown, "no answer")};
     const auto [entry, is_new] = ids_.try_emplace(content, ids_.size() + 1);
     return {.outcome = is_new ? Outcome::kCreated : Outcome::kDuplicate,
             .id = ItemId{entry->second}};
@@ -165,7 +168,14 @@ TEST_F(ImportRunTest, StopsWhenTheStoreCannotSave) {
   ASSERT_TRUE(report.store_failure());
   EXPECT_EQ(report.store_failure()->code, ErrorCode::kStorageFull);
   EXPECT_EQ(report.tally().failed, 1u);
+  EXPECT_EQ(report.tally().unknown, 0u);
   EXPECT_EQ(report.tally().created, 0u);
+}
+
+TEST_F(ImportRunTest, CountsWhatIsNotKnownToBeSavedForItself) {
+  const ImportTally tally = Import({Write("a.txt", "unknown\nfail\n")});
+  EXPECT_EQ(tally.failed, 2u);
+  EXPECT_EQ(tally.unknown, 1u);
 }
 
 TEST_F(ImportRunTest, GoesOnBehindAnUnreadableInputAndKeepsWhatCameBefore) {

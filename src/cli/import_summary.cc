@@ -51,12 +51,13 @@ std::string SummaryText(const ImportSummary& summary) {
     std::string_view remark;
   };
   const ImportTally& tally = summary.tally;
-  const std::array<Row, 6> rows{
+  const std::array<Row, 7> rows{
       {{"created", tally.created, ""},
        {"duplicates", tally.duplicates, ""},
        {"empty", tally.empty, "lines or files without content, passed over"},
        {"refused", tally.refused, "see above"},
-       {"failed", tally.failed, "not known to be saved"},
+       {"failed", tally.failed - tally.unknown, "not saved"},
+       {"unknown", tally.unknown, "nobody knows whether they are saved"},
        {"unreadable", tally.unreadable, "inputs not read to their end, see above"}}};
   std::string text = HeadLine(summary);
   const std::size_t digits = FormatCount(std::max(tally.created, tally.duplicates)).size();
@@ -83,6 +84,7 @@ std::string SummaryJson(const ImportSummary& summary) {
       .Field("empty", tally.empty)
       .Field("refused", tally.refused)
       .Field("failed", tally.failed)
+      .Field("unknown", tally.unknown)
       .Field("inputs", summary.inputs)
       .Field("unreadable_inputs", tally.unreadable)
       .Field("bytes_read", tally.bytes_read)

@@ -32,10 +32,22 @@ TEST(ImportSummary, SaysWhatWentWrongAndHowToGoOn) {
             "  itemgate import x\n");
 }
 
+TEST(ImportSummary, TellsWhatIsNotSavedFromWhatIsNotKnown) {
+  EXPECT_EQ(SummaryText({.tally = {.failed = 3, .unknown = 1},
+                         .elapsed = 1s,
+                         .inputs = 1,
+                         .end = ImportEnd::kStopped}),
+            "Stopped after 0 items from 1 input in 1.0 s (0/s)\n"
+            "  created     0\n"
+            "  duplicates  0\n"
+            "  failed      2   not saved\n"
+            "  unknown     1   nobody knows whether they are saved\n");
+}
+
 TEST(ImportSummary, HasEverythingInJson) {
   EXPECT_EQ(
       SummaryJson({.tally = {.created = 1, .duplicates = 1}, .elapsed = 1s, .inputs = 1}),
-      R"({"end":"done","items":2,"created":1,"duplicates":1,"empty":0,"refused":0,"failed":0,)"
+      R"({"end":"done","items":2,"created":1,"duplicates":1,"empty":0,"refused":0,"failed":0,"unknown":0,)"
       R"("inputs":1,"unreadable_inputs":0,"bytes_read":0,"seconds":1,"items_per_second":2})");
 }
 
