@@ -318,6 +318,12 @@ class Commands(SharedDatabase):
         again = run("migrate", "--store", self.postgres.url, "--json")
         self.assertEqual((again.status, again.json()), (OK, [{"from": 4, "to": 4}]))
 
+    def test_stats_names_the_database_without_its_password(self):
+        url = self.postgres.url.replace("postgres@", "postgres:open-sesame@")
+        self.assertEqual(run("stats", "--store", url, "--json").json()[0]["store"], self.postgres.url)
+        shown = run("stats", "--store", url).out.decode()
+        self.assertEqual(shown.splitlines()[0], f"store       {self.postgres.url}")
+
     def test_commands_work_on_the_database(self):
         for outcome in ("created", "duplicate"):
             saved = run("save", "--store", self.postgres.url, "--json", stdin=b"hello")

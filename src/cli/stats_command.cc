@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "base/database_url.h"
 #include "base/json_writer.h"
 #include "cli/command.h"
 #include "cli/text.h"
@@ -16,11 +17,13 @@ bool KnowsContentBytes(const StoreStatistics& statistics) {
 /// Where the items are.
 struct Place {
   std::string_view name;
-  std::string_view value;
+  std::string value;
 };
 
 Place PlaceOf(const CommonOptions& options) {
-  return options.server.empty() ? Place{"data", options.data} : Place{"server", options.server};
+  if (!options.server.empty()) return {"server", options.server};
+  if (options.store.empty() || options.store == "embedded") return {"data", options.data};
+  return {"store", WithoutPassword(options.store)};
 }
 
 void PrintJson(Context& context, const StoreStatistics& statistics) {
