@@ -318,6 +318,13 @@ class Commands(SharedDatabase):
         again = run("migrate", "--store", self.postgres.url, "--json")
         self.assertEqual((again.status, again.json()), (OK, [{"from": 4, "to": 4}]))
 
+    def test_partitions_of_tables_that_are_there_are_said_to_change_nothing(self):
+        note = "the table of items was there already, so --partitions changed nothing"
+        again = run("migrate", "--store", self.postgres.url, "--partitions", "16")
+        self.assertEqual((again.status, again.err), (OK, f"itemgate: note: {note}\n"))
+        again = run("migrate", "--store", self.postgres.url, "--partitions", "16", "--json")
+        self.assertEqual(again.json(), [{"from": 4, "to": 4, "note": note}])
+
     def test_stats_names_the_database_without_its_password(self):
         url = self.postgres.url.replace("postgres@", "postgres:open-sesame@")
         self.assertEqual(run("stats", "--store", url, "--json").json()[0]["store"], self.postgres.url)

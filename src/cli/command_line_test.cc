@@ -158,6 +158,12 @@ TEST_F(ProgramTest, OneItemIsNotSeveral) {
   EXPECT_EQ(RunOnData({"verify"}).out, "clean: 1 item, 1 byte of content, 0 problems\n");
 }
 
+TEST_F(ProgramTest, PartitionsAreAtLeastOne) {
+  const Ended ended = Run({"migrate", "--store", "postgres://127.0.0.1:1/x", "--partitions", "0"});
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_TRUE(ended.err.contains("--partitions: 0 is not a whole number from 1 to ")) << ended.err;
+}
+
 TEST_F(ProgramTest, LockNeedsACommandAndAnExitCodeThatThereIs) {
   EXPECT_TRUE(Run({"lock", "--help"}).out.contains("lock [OPTIONS] NAME -- COMMAND..."))
       << Run({"lock", "--help"}).out;
