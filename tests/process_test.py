@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What happens between processes: a directory in use, signals, closed pipes, a full disk, wrong usage."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import unittest
 import blackbox
 from blackbox import BUSY, INPUT_OUTPUT, INTERRUPTED, NOT_FOUND, OK, SOME_ITEMS, STORE, USAGE
 from blackbox import Acks, StoreTest, close, run, start
+from serving import wait_until
 
 
 def feed(process, lines):
@@ -137,6 +139,22 @@ class SignalTest(ImportTest):
         self.assertEqual((first["created"], first["duplicates"], first["end"]), (5000, 0, "done"))
         self.assertEqual((second["created"], second["duplicates"], second["end"]), (0, 5000, "done"))
         self.assertEqual(sorted(self.exported().values()), sorted(self.LINES))
+
+
+class InterruptedBenchTest(StoreTest):
+    def test_a_case_that_was_cut_short_is_marked(self):
+        for flags in ((), ("--json",)):
+            process = start("bench", "--data", self.folder, "--workload", "W3", "--callers", "1", "--batch", "0",
+                            "--items", "1000000", "--seconds", "3600", *flags)
+            with process:
+                wait_until(lambda: list(self.folder.glob("*/store")), "the case runs")
+                process.send_signal(signal.SIGINT)
+                out, _ = process.communicate(timeout=blackbox.TIMEOUT_SECONDS)
+            self.assertEqual(process.returncode, INTERRUPTED)
+            if flags:
+                self.assertIs(json.loads(out)["cases"][0]["interrupted"], True)
+            else:
+                self.assertRegex(out.decode(), r"\nW3 +1 caller .*  interrupted after [0-9.]+ .?s\n$")
 
 
 class ClosedPipeTest(ImportTest):

@@ -47,6 +47,7 @@ void WriteCase(JsonWriter& json, const CaseResult& result) {
       .Field("latency_p99_us", Microseconds(result.latency_p99))
       .Field("syncs_per_second", Rounded(result.SyncsPerSecond()))
       .Field("bytes_per_item", Rounded(result.BytesPerItem()));
+  if (result.interrupted) json.Field("interrupted", true);
   if (result.problem) json.Field("problem", *result.problem);
   json.EndObject();
 }
@@ -78,7 +79,8 @@ std::string TableRow(const CaseResult& result) {
                      ShortNumber(result.ItemsPerSecond()), ShortDuration(result.latency_p50),
                      ShortDuration(result.latency_p99), ShortNumber(result.SyncsPerSecond()),
                      Decimal(result.BytesPerItem(), 0),
-                     std::to_string(result.created) + "/" + std::to_string(result.duplicates)});
+                     std::to_string(result.created) + "/" + std::to_string(result.duplicates)}) +
+         (result.interrupted ? "  interrupted after " + ShortDuration(result.elapsed) : "");
 }
 
 std::string PeerLine(const CaseResult& result) {
@@ -96,7 +98,8 @@ std::string PeerLine(const CaseResult& result) {
          " saved=" + std::to_string(result.created) +                 //
          " dup=" + std::to_string(result.duplicates) +                //
          " secs=" + Decimal(Seconds(result.elapsed), 2) +             //
-         " syncs_per_s=" + Decimal(result.SyncsPerSecond(), 0);
+         " syncs_per_s=" + Decimal(result.SyncsPerSecond(), 0) +      //
+         (result.interrupted ? " interrupted=1" : "");
 }
 
 std::string ReportJson(std::span<const CaseResult> results, std::string_view version) {

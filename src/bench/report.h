@@ -25,6 +25,7 @@ struct CaseResult {
   Duration latency_p99{};
   std::uint64_t syncs = 0;             // of the disk, meanwhile
   std::uint64_t bytes = 0;             // on disk, or on the heap if nothing is durable
+  bool interrupted = false;            // before its time was over; the figures are of `elapsed`
   std::optional<std::string> problem;  // why the figures are not to be trusted
 
   [[nodiscard]] double ItemsPerSecond() const;

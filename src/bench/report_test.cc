@@ -56,6 +56,15 @@ TEST(Report, TableLinesUpUnderItsHead) {
   EXPECT_THAT(row, HasSubstr("100000/100000"));
 }
 
+TEST(Report, ACaseThatWasCutShortIsMarked) {
+  CaseResult cut = Example();
+  cut.interrupted = true;
+  EXPECT_EQ(TableRow(cut), TableRow(Example()) + "  interrupted after 2.00 s");
+  EXPECT_EQ(PeerLine(cut), PeerLine(Example()) + " interrupted=1");
+  EXPECT_THAT(ReportJson(std::vector{cut}, "1"), HasSubstr(R"("interrupted":true)"));
+  EXPECT_THAT(ReportJson(std::vector{Example()}, "1"), Not(HasSubstr("interrupted")));
+}
+
 TEST(Report, JsonHasEveryFigure) {
   const std::string json = ReportJson(std::vector{Example()}, "1.2.3");
   EXPECT_THAT(json, HasSubstr(R"("itemgate":"1.2.3")"));

@@ -105,7 +105,7 @@ struct Removal {
 BenchRun::BenchRun(const Clock& clock, BenchRunOptions options)
     : clock_(clock), options_(std::move(options)) {}
 
-Result<CaseResult> BenchRun::Measure(const BenchCase& bench_case, std::stop_token stop) {
+Result<CaseResult> BenchRun::Measure(const BenchCase& bench_case, const std::stop_token& stop) {
   const auto& stream = StreamOf(bench_case.workload);
   const bool durable = IsDurable(bench_case.workload);
   const Removal store_directory{options_.directory + "/store"};
@@ -120,11 +120,12 @@ Result<CaseResult> BenchRun::Measure(const BenchCase& bench_case, std::stop_toke
                                  {.callers = bench_case.callers,
                                   .items_per_call = bench_case.items_per_call,
                                   .time_max = options_.time_max,
-                                  .stop = std::move(stop)},
+                                  .stop = stop},
                                  clock_, [&]() -> Caller {
                                    if (bench_case.items_per_call == 1) return SingleCaller(service);
                                    return BatchCaller(service, bench_case.items_per_call);
                                  });
+  const bool interrupted = stop.stop_requested();
 
   const std::uint64_t heap_after = HeapBytesInUse();
   const StoreStatistics after = (*opened)->StoreStatisticsNow();
@@ -144,6 +145,7 @@ Result<CaseResult> BenchRun::Measure(const BenchCase& bench_case, std::stop_toke
                     .bytes = is_shared ? after.disk_bytes
                              : durable ? DirectoryBytes(store_directory.directory)
                                        : GrowthOf(heap_before, heap_after),
+                    .interrupted = interrupted,
                     .problem = FindProblem(done, distinct, after.items - before.items)};
 }
 

@@ -36,7 +36,8 @@ class BenchRun {
 
   /// Blocks for as long as the measuring takes. Figures that cannot be trusted, because not every content was saved
   /// exactly once, carry a problem; an error means that nothing could be measured at all.
-  [[nodiscard]] Result<CaseResult> Measure(const BenchCase& bench_case, std::stop_token stop);
+  [[nodiscard]] Result<CaseResult> Measure(const BenchCase& bench_case,
+                                           const std::stop_token& stop);
 
  private:
   [[nodiscard]] const std::vector<std::uint32_t>& StreamOf(Workload workload);

@@ -32,6 +32,7 @@ TEST_F(BenchRunTest, EveryWorkloadSavesEachContentExactlyOnce) {
       const auto result = run.Measure(bench_case, {});
       ASSERT_TRUE(result) << result.error().message;
       EXPECT_EQ(result->problem, std::nullopt);
+      EXPECT_FALSE(result->interrupted);
       EXPECT_EQ(result->items, 8192u);
       EXPECT_EQ(result->created + result->duplicates, 8192u);
     }
@@ -57,6 +58,7 @@ TEST_F(BenchRunTest, AStopBeforeTheStartIsNoProblem) {
   const auto result = run.Measure({Workload::kW1, 2, 1}, stop.get_token());
   ASSERT_TRUE(result);
   EXPECT_EQ(result->items, 0u);
+  EXPECT_TRUE(result->interrupted);
   EXPECT_EQ(result->problem, std::nullopt);
 }
 

@@ -173,6 +173,7 @@ class LoadBench {
     meter.Clear();
     if (!result) return std::unexpected(result.error());
     load_case.result = std::move(*result);
+    load_case.interrupted = interrupt_.requested();
     load_case.contents_are_new = !settings_.run && (settings_.distinct == 0 || cases_.empty());
     cases_.push_back(std::move(load_case));
     return {};
@@ -203,6 +204,7 @@ class LoadBench {
       context_.out().PrintLine(StepHead());
     }
     ShowStep(peak);
+    if (interrupt_.requested()) return {};
     if (peak <= 0) return Fail(ErrorCode::kUnavailable, "the server answers nothing: no steps");
     for (const double step : settings_.steps) {
       if (interrupt_.requested()) return {};

@@ -1,5 +1,8 @@
 #include "cli/load_bench.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -22,11 +25,12 @@ namespace itemgate::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
-/// Saves contents in memory, or forgets that it has.
+/// Saves contents in memory, or forgets that it has, or interrupts this process when it has saved the first.
 class TinyService final : public http::Application {
  public:
-  enum class Memory { kGood, kNone };
+  enum class Memory { kGood, kNone, kInterrupts };
   explicit TinyService(Memory memory) : memory_(memory) {}
 
   Plan Receive(const http::Request& /*request*/, std::string_view /*peer*/) override {
@@ -36,6 +40,8 @@ class TinyService final : public http::Application {
     const MutexLock lock(mutex_);
     const bool is_new =
         contents_.insert(std::string(exchange.body())).second || memory_ == Memory::kNone;
+    if (memory_ == Memory::kInterrupts && is_new && contents_.size() == 1)
+      (void)kill(getpid(), SIGINT);
     http::Response response{.status = is_new ? 201 : 200};
     response.Add("Item-Outcome", is_new ? "created" : "duplicate");
     exchange.Answer(std::move(response));
@@ -105,6 +111,23 @@ TEST(LoadBench, StepsBeginWithThePeak) {
   EXPECT_THAT(ended.out, HasSubstr("\n0.50 x peak "));
   std::ifstream file(plot);
   EXPECT_THAT(std::string(std::istreambuf_iterator(file), {}), HasSubstr("0.50 x peak</text>"));
+}
+
+TEST(LoadBench, ALoadThatWasCutShortIsMarked) {
+  const std::vector<std::string> load = {"--items", "100000", "--seconds", "3600"};
+  const Ended ended = BenchServer(TinyService::Memory::kInterrupts, load);
+  EXPECT_EQ(ended.status, static_cast<int>(ExitStatus::kInterrupted));
+  EXPECT_THAT(ended.out, HasSubstr("64 connections, interrupted after "));
+  EXPECT_THAT(ended.out, Not(HasSubstr("3600")));
+  std::vector<std::string> as_json = load;
+  as_json.emplace_back("--json");
+  EXPECT_THAT(BenchServer(TinyService::Memory::kInterrupts, as_json).out,
+              HasSubstr(R"("interrupted":true)"));
+  std::vector<std::string> steps = load;
+  steps.insert(steps.end(), {"--steps", "2"});
+  const Ended peak = BenchServer(TinyService::Memory::kInterrupts, steps);
+  EXPECT_EQ(peak.status, static_cast<int>(ExitStatus::kInterrupted));
+  EXPECT_THAT(peak.out, testing::MatchesRegex("(.|\n)*\npeak [^\n]*  interrupted after [^\n]*\n"));
 }
 
 TEST(LoadBench, OptionsOfALoadNeedAServer) {

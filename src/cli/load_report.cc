@@ -180,6 +180,7 @@ void WriteCase(JsonWriter& json, const LoadCase& load_case) {
   json.BeginObject().Field("name", load_case.name);
   if (load_case.of_peak) json.Field("of_peak", *load_case.of_peak);
   if (load_case.recovered_in) json.Field("recovered_in_seconds", Seconds(*load_case.recovered_in));
+  if (load_case.interrupted) json.Field("interrupted", true);
   WriteOptions(json, load_case.options);
   WriteCounts(json, load_case.result);
   WriteFailures(json, load_case.result.tally);
@@ -198,8 +199,12 @@ std::string LoadTitle(const LoadCase& load_case) {
                                : std::string("closed loop");
   const std::string depth =
       options.pipelined > 1 ? fmt::format(" x {} pipelined", options.pipelined) : "";
-  return fmt::format("{}, {} connections{}, {} s: {}", loop, options.connections, depth,
-                     Decimal(Seconds(options.time), 1), RequestsText(options));
+  const std::string time =
+      load_case.interrupted
+          ? fmt::format("interrupted after {} s", Decimal(Seconds(load_case.result.elapsed), 2))
+          : fmt::format("{} s", Decimal(Seconds(options.time), 1));
+  return fmt::format("{}, {} connections{}, {}: {}", loop, options.connections, depth, time,
+                     RequestsText(options));
 }
 
 std::string LoadText(const LoadCase& load_case) {
@@ -227,12 +232,15 @@ std::string StepRow(const LoadCase& load_case, double peak) {
   const double goodput = result.RequestsPerSecond();
   const auto& rate = load_case.options.rate;
   return fmt::format(
-      "{:<12}{:>12}{:>12}{:>10}{:>10}{:>10}{:>12}{:>12}", load_case.name,
+      "{:<12}{:>12}{:>12}{:>10}{:>10}{:>10}{:>12}{:>12}{}", load_case.name,
       rate ? ShortNumber(*rate) : "-", ShortNumber(goodput),
       peak > 0 ? Decimal(goodput / peak * 100, 0) + " %" : "-",
       ShortDuration(result.tally.LatencyAt(0.5)), ShortDuration(result.tally.LatencyAt(0.99)),
       FormatCount(result.tally.failed()),
-      load_case.recovered_in ? Decimal(Seconds(*load_case.recovered_in), 1) + " s" : "");
+      load_case.recovered_in ? Decimal(Seconds(*load_case.recovered_in), 1) + " s" : "",
+      load_case.interrupted
+          ? fmt::format("  interrupted after {} s", Decimal(Seconds(result.elapsed), 2))
+          : "");
 }
 
 std::vector<std::string> LoadProblems(const LoadCase& load_case) {

@@ -20,9 +20,10 @@ struct LoadCase {
       of_peak;  // in a run of several steps: the offered rate as a share of the peak
   std::optional<Duration> recovered_in;  // of the step that shows it, if it has
   bool contents_are_new = true;          // nobody has sent them to this server before
+  bool interrupted = false;              // before its time was over
 };
 
-/// "closed loop, 64 connections, …": what was asked for, in a line.
+/// "closed loop, 64 connections, …": what was asked for, in a line; of an interrupted load the time that it got.
 [[nodiscard]] std::string LoadTitle(const LoadCase& load_case);
 
 /// All figures of one load for a person: lines, each with its line feed.
