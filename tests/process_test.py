@@ -195,7 +195,7 @@ class UnusableDirectoryTest(StoreTest):
             for command in (["save", "x"], ["import", os.devnull], ["list"]):
                 with self.subTest(place=place.name, command=command[0]):
                     ended = run(*command, "--data", place)
-                    self.assertEqual((ended.status, ended.out), (STORE, b""))
+                    self.assertEqual((ended.status, ended.out), (INPUT_OUTPUT, b""))
                     self.assertIn(str(place), ended.err)
                     self.assertIn("Not a directory", ended.err)
         self.assertEqual(path.read_bytes(), b"precious")

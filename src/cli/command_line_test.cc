@@ -153,6 +153,11 @@ TEST_F(ProgramTest, TakesNoNumberThatIsNone) {
   EXPECT_EQ(RunOnData({"get", "010"}).err, "itemgate: no item has the id 10\n");
 }
 
+TEST_F(ProgramTest, AFileInPlaceOfTheDirectoryIsNoDamage) {
+  (void)Write("data", "x");
+  EXPECT_EQ(RunOnData({"save", "a"}).status, 6);
+}
+
 TEST_F(ProgramTest, OneItemIsNotSeveral) {
   (void)RunOnData({"save", "a"});
   EXPECT_EQ(RunOnData({"verify"}).out, "clean: 1 item, 1 byte of content, 0 problems\n");

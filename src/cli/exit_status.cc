@@ -22,7 +22,10 @@ constexpr std::array<Meaning, 10> kMeanings{{
     {ExitStatus::kBusy, "another process has the data directory; try again later"},
     {ExitStatus::kStore, "the data directory cannot be opened: damaged, or of another version"},
     {ExitStatus::kNotFound, "no such item, input or data directory"},
-    {ExitStatus::kInputOutput, "cannot read an input or write the output; the disk may be full"},
+    {ExitStatus::kInputOutput,
+     "a file cannot be read or written: an input, the output, or in the data directory; the disk "
+     "may "
+     "be full"},
     {ExitStatus::kServer,
      "no Itemgate server or database answers at that address, or it can do nothing now"},
     {ExitStatus::kLockLost, "the lock was lost, and the command was stopped"},
@@ -60,7 +63,7 @@ ExitStatus StatusOf(ErrorCode code) {
 ExitStatus StatusOfOpening(ErrorCode code) {
   if (code == ErrorCode::kBusy) return ExitStatus::kBusy;
   if (code == ErrorCode::kNotFound) return ExitStatus::kNotFound;
-  if (code == ErrorCode::kStorageFull) return ExitStatus::kInputOutput;
+  if (code == ErrorCode::kStorageFull || code == ErrorCode::kIo) return ExitStatus::kInputOutput;
   if (code == ErrorCode::kUnavailable) return ExitStatus::kServer;
   if (code == ErrorCode::kInvalidArgument) return ExitStatus::kUsage;
   return ExitStatus::kStore;

@@ -66,16 +66,18 @@ ExitStatus RunVerify(Context& context, const VerifySettings& settings) {
 void AddVerifyCommand(CLI::App& root, Context& context) {
   // Shared by the parser, which fills it, and the command, which reads it.
   const auto settings = std::make_shared<VerifySettings>();
-  CLI::App& command =
-      AddCommand(root, context,
-                 {.name = "verify",
-                  .summary = "Prove that the store is what was written",
-                  .details = "Reads all of it: checksums, digests, ids without gaps, each content "
-                             "once, the index and the log\n"
-                             "the same. Changes nothing. Ends with code 1 if there is a problem.\n",
-                  .examples = "  itemgate verify\n"
-                              "  itemgate verify --data /var/lib/itemgate --json\n"},
-                 [&context, settings] { return RunVerify(context, *settings); });
+  CLI::App& command = AddCommand(
+      root, context,
+      {.name = "verify",
+       .summary = "Prove that the store is what was written",
+       .details = "Reads all of it: checksums, digests, ids without gaps, each content "
+                  "once, the index and the log\n"
+                  "the same. Changes nothing. Ends with code 1 if there is a problem, and "
+                  "with 4 if the store is so\n"
+                  "damaged that it cannot be opened.\n",
+       .examples = "  itemgate verify\n"
+                   "  itemgate verify --data /var/lib/itemgate --json\n"},
+      [&context, settings] { return RunVerify(context, *settings); });
   command.add_flag("-q,--quiet", settings->quiet, "Show no progress");
   AddStoreOptions(command, context);
 }
