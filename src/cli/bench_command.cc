@@ -238,7 +238,9 @@ void AddBenchCommand(CLI::App& root, Context& context) {
                   "With --server it is a load generator for `itemgate serve`: in a closed loop, or "
                   "with --rate in\n"
                   "an open one, where latency counts from when a request was due. Every answer is "
-                  "checked.\n",
+                  "checked. The\n"
+                  "items that it sends, thousands each second, stay in that server's store: load "
+                  "a server of its own.\n",
        .examples =
            "  itemgate bench\n"
            "  itemgate bench --workload W1 --callers 64 --seconds 10\n"
