@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -41,6 +42,7 @@ struct StoreStatistics {
   /// False after an error that only opening the store anew can mend, and while a database cannot be reached.
   bool accepts_items = true;
   bool may_have_lost_items = false;  // see ItemStore
+  std::string problem;  // why it accepts none, for operators; empty if the store does not know
 };
 
 /// The durable arbiter of what is saved: whoever inserts a content first there has won. Gives the ids.

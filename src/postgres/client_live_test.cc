@@ -8,6 +8,7 @@
 
 #include "base/mutex.h"
 #include "postgres/client.h"
+#include "postgres/session.h"
 #include "testing/postgres_server.h"
 
 namespace itemgate::postgres {
@@ -120,7 +121,31 @@ TEST_F(ClientLiveTest, SaysWhyItCannotConnect) {
   EXPECT_EQ(answer.error().fate, Fate::kNotSent);
   EXPECT_EQ(answer.error().error.code, ErrorCode::kUnavailable);
   EXPECT_THAT(answer.error().error.message, HasSubstr("database \"absent\" does not exist"));
+  EXPECT_THAT(answer.error().error.message, HasSubstr("createdb"));
   EXPECT_FALSE(client->is_reachable());
+}
+
+TEST_F(ClientLiveTest, ASessionSaysWhyItCannotConnectAndWhatToDo) {
+  const auto absent = Session::Open(server_->UrlOf("absent"), kPatience);
+  ASSERT_FALSE(absent);
+  EXPECT_EQ(absent.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(absent.error().message,
+              HasSubstr("database \"absent\" does not exist [3D000]; create"));
+  const auto nobody = Session::Open(
+      "postgres://nobody@127.0.0.1:" + std::to_string(server_->port()) + "/postgres", kPatience);
+  ASSERT_FALSE(nobody);
+  EXPECT_THAT(nobody.error().message, HasSubstr("[28000]; check user and password"));
+  auto session = Session::Open(url_, kPatience);
+  ASSERT_TRUE(session) << session.error().message;
+  EXPECT_EQ(session->Run("SELECT 1"), "1");
+}
+
+TEST_F(ClientLiveTest, ASessionGivesAServerThatStandsStillUp) {
+  server_->Pause();
+  const auto session = Session::Open(url_, 100ms);
+  server_->Resume();
+  ASSERT_FALSE(session);
+  EXPECT_EQ(session.error().code, ErrorCode::kUnavailable);
 }
 
 TEST_F(ClientLiveTest, RefusesWhatIsNoUrl) {

@@ -17,20 +17,6 @@ constexpr int kBinary = 1;
 
 constexpr Sql kLook{.text = "SELECT pg_backend_pid(), current_setting('transaction_isolation')"};
 
-/// The last line that libpq has to say, without its line breaks.
-std::string OneLine(std::string_view text) {
-  std::string line;
-  for (const char c : text) {
-    if (c == '\n' || c == '\t') {
-      if (!line.empty() && !line.ends_with(' ')) line += ' ';
-    } else {
-      line += c;
-    }
-  }
-  while (line.ends_with(' ')) line.pop_back();
-  return line;
-}
-
 std::string_view Field(const PGresult* result, int code) {
   const char* text = PQresultErrorField(result, code);
   return text == nullptr ? std::string_view() : text;
@@ -99,6 +85,7 @@ void Connection::Start(Instant now) {
   libpq_.reset(PQconnectStartParams(names.data(), values.data(), /*expand_dbname=*/1));
   if (libpq_ == nullptr || PQstatus(libpq_.get()) == CONNECTION_BAD)
     return Fail(Error(ErrorCode::kUnavailable, LibraryMessage()));
+  PQsetErrorVerbosity(libpq_.get(), PQERRORS_VERBOSE);  // see ConnectErrorOf
   PQsetNoticeReceiver(libpq_.get(), &Connection::OnNotice, this);
   Watch(Readiness::kWrite);  // as if PQconnectPoll had asked for it, says its manual
 }
@@ -114,7 +101,7 @@ void Connection::PollConnect() {
     case PGRES_POLLING_OK:
       return LookAtServer();
     default:
-      return Fail(Error(ErrorCode::kUnavailable, LibraryMessage()));
+      return Fail(ConnectErrorOf(PQerrorMessage(libpq_.get())));
   }
 }
 
@@ -137,6 +124,7 @@ void Connection::Unwatch() {
 
 void Connection::LookAtServer() {
   state_ = State::kPreparing;
+  PQsetErrorVerbosity(libpq_.get(), PQERRORS_DEFAULT);
   if (PQsetnonblocking(libpq_.get(), 1) != 0 || PQenterPipelineMode(libpq_.get()) != 1)
     return Fail(Error(ErrorCode::kUnavailable, LibraryMessage()));
   Watch(Readiness::kRead);

@@ -1,19 +1,43 @@
 #include "postgres/session.h"
 
 #include <libpq-fe.h>
+#include <poll.h>
 
-#include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "postgres/sql_error.h"
 
 namespace itemgate::postgres {
 namespace {
 
-std::string OneLine(std::string text) {
-  while (text.ends_with('\n')) text.pop_back();
-  std::ranges::replace(text, '\n', ' ');
-  return text;
+/// Waits until the connection can go on. False if it takes longer than that.
+bool Await(PGconn* connection, PostgresPollingStatusType wanted, std::chrono::milliseconds time) {
+  const short events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+  pollfd wait{.fd = PQsocket(connection), .events = events, .revents = 0};
+  int ready = 0;
+  do {
+    ready = poll(&wait, 1, static_cast<int>(time.count()));
+  } while (ready < 0 && errno == EINTR);
+  return ready != 0;
+}
+
+/// Connects; no step of it may take longer than that.
+Result<void> Connect(PGconn* connection, Duration step_time) {
+  PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);  // see ConnectErrorOf
+  const auto time = std::chrono::ceil<std::chrono::milliseconds>(step_time);
+  auto status =
+      PQstatus(connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+  while (status == PGRES_POLLING_WRITING || status == PGRES_POLLING_READING) {
+    if (!Await(connection, status, time))
+      return Fail(ErrorCode::kUnavailable,
+                  "PostgreSQL: the database server did not answer in time");
+    status = PQconnectPoll(connection);
+  }
+  if (status != PGRES_POLLING_OK)
+    return std::unexpected(ConnectErrorOf(PQerrorMessage(connection)));
+  PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
+  return {};
 }
 
 }  // namespace
@@ -21,15 +45,16 @@ std::string OneLine(std::string text) {
 void Session::Closer::operator()(pg_conn* connection) const { PQfinish(connection); }
 
 Result<Session> Session::Open(const std::string& url, Duration connect_timeout) {
-  const std::string seconds =
-      std::to_string(std::chrono::ceil<std::chrono::seconds>(connect_timeout).count());
-  const std::array<const char*, 4> names{"connect_timeout", "fallback_application_name", "dbname",
+  // A host that is silent is given up early enough for the next one of the URL.
+  const std::string silence_max =
+      std::to_string(std::chrono::ceil<std::chrono::milliseconds>(connect_timeout / 2).count());
+  const std::array<const char*, 4> names{"tcp_user_timeout", "fallback_application_name", "dbname",
                                          nullptr};
-  const std::array<const char*, 4> values{seconds.c_str(), "itemgate", url.c_str(), nullptr};
-  Session session(PQconnectdbParams(names.data(), values.data(), /*expand_dbname=*/1));
-  if (PQstatus(session.libpq_.get()) != CONNECTION_OK)
-    return Fail(ErrorCode::kUnavailable,
-                "PostgreSQL: " + OneLine(PQerrorMessage(session.libpq_.get())));
+  const std::array<const char*, 4> values{silence_max.c_str(), "itemgate", url.c_str(), nullptr};
+  Session session(PQconnectStartParams(names.data(), values.data(), /*expand_dbname=*/1));
+  if (session.libpq_ == nullptr) return Fail(ErrorCode::kUnavailable, "out of memory");
+  if (auto connected = Connect(session.libpq_.get(), connect_timeout); !connected)
+    return std::unexpected(connected.error());
   PQsetNoticeProcessor(session.libpq_.get(), [](void*, const char*) {}, nullptr);
   return session;
 }

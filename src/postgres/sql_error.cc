@@ -1,7 +1,8 @@
 #include "postgres/sql_error.h"
 
+#include <algorithm>
 #include <array>
-#include <string>
+#include <utility>
 
 namespace itemgate::postgres {
 namespace {
@@ -11,6 +12,10 @@ struct Meaning {
   ErrorCode code;
   std::string_view advice;  // empty: the server's words say enough
 };
+
+constexpr std::string_view kPrepare = "prepare the database first: itemgate migrate --store URL";
+constexpr std::string_view kBringUpToDate =
+    "bring the tables up to date: itemgate migrate --store URL";
 
 constexpr std::array kMeanings{
     Meaning{"53100", ErrorCode::kStorageFull, "make room on the database server's disk"},
@@ -23,11 +28,12 @@ constexpr std::array kMeanings{
             "target_session_attrs=read-write to the URL"},
     Meaning{"28", ErrorCode::kInvalidArgument,
             "check user and password, and pg_hba.conf of the database server"},
-    Meaning{"3D000", ErrorCode::kInvalidArgument, "create the database first: createdb"},
-    Meaning{"3F000", ErrorCode::kNotFound, "prepare the database first: itemgate migrate"},
-    Meaning{"42P01", ErrorCode::kNotFound, "prepare the database first: itemgate migrate"},
-    Meaning{"42703", ErrorCode::kUnsupported, "bring the schema up to date: itemgate migrate"},
-    Meaning{"42883", ErrorCode::kUnsupported, "bring the schema up to date: itemgate migrate"},
+    Meaning{"3D000", ErrorCode::kInvalidArgument,
+            "create the database first: createdb -O USER NAME"},
+    Meaning{"3F000", ErrorCode::kNotFound, kPrepare},
+    Meaning{"42P01", ErrorCode::kNotFound, kPrepare},
+    Meaning{"42703", ErrorCode::kUnsupported, kBringUpToDate},
+    Meaning{"42883", ErrorCode::kUnsupported, kBringUpToDate},
     Meaning{"42501", ErrorCode::kInvalidArgument,
             "grant the user what it needs; docs/postgres.md lists it"},
     Meaning{"40", ErrorCode::kUnavailable, "it lost against another transaction; send it again"},
@@ -41,6 +47,20 @@ constexpr std::array kMeanings{
     Meaning{"XX002", ErrorCode::kCorrupt, "REINDEX the index it names"},
     Meaning{"0A", ErrorCode::kUnsupported, "this database lacks what Itemgate needs"},
 };
+
+constexpr std::size_t kSqlStateSize = 5;
+
+/// Where the SQLSTATE stands in a line such as "… FATAL:  3D000: database \"x\" does not exist"; npos if it has none.
+std::size_t SqlStateIn(std::string_view line) {
+  const auto is_of_state = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
+  const std::size_t severity_end = line.find(":  ");
+  if (severity_end == std::string_view::npos) return std::string_view::npos;
+  const std::string_view rest = line.substr(severity_end + 3);
+  const bool has_state = rest.substr(0, kSqlStateSize + 2).ends_with(": ") &&
+                         rest.find(':') == kSqlStateSize &&
+                         std::ranges::all_of(rest.substr(0, kSqlStateSize), is_of_state);
+  return has_state ? severity_end + 3 : std::string_view::npos;
+}
 
 }  // namespace
 
@@ -58,6 +78,53 @@ Error ErrorOf(const ServerMessage& message) {
   if (!message.sql_state.empty()) text += " [" + std::string(message.sql_state) + "]";
   if (!advice.empty()) text += "; " + std::string(advice);
   return {code, std::move(text)};
+}
+
+Error ConnectErrorOf(std::string_view libpq_text) {
+  std::string text;
+  std::string sql_state;  // of the server that was asked last
+  while (!libpq_text.empty()) {
+    const std::size_t end = std::min(libpq_text.find('\n'), libpq_text.size());
+    std::string line(libpq_text.substr(0, end));
+    libpq_text.remove_prefix(std::min(end + 1, libpq_text.size()));
+    if (line.starts_with("LOCATION:")) continue;  // in the source of the server
+    if (const std::size_t at = SqlStateIn(line); at != std::string::npos) {
+      sql_state = line.substr(at, kSqlStateSize);
+      line.erase(at, kSqlStateSize + 2);
+    }
+    text += line + '\n';
+  }
+  text = OneLine(text);
+  if (text.empty()) text = "the connection was lost";
+  return {ErrorCode::kUnavailable, ErrorOf({.sql_state = sql_state, .primary = text}).message};
+}
+
+Error WhileServing(Error error) {
+  switch (error.code) {
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kStorageFull:
+    case ErrorCode::kIo:
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kUnknown:
+      break;
+    default:
+      error.code = ErrorCode::kUnavailable;
+  }
+  return error;
+}
+
+std::string OneLine(std::string_view libpq_text) {
+  std::string line;
+  for (const char c : libpq_text) {
+    if (c == '\n' || c == '\t') {
+      if (!line.empty() && !line.ends_with(' ')) line += ' ';
+    } else {
+      line += c;
+    }
+  }
+  while (line.ends_with(' ')) line.pop_back();
+  return line;
 }
 
 bool LostARace(std::string_view sql_state) {

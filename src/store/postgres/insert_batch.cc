@@ -4,6 +4,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "postgres/sql_error.h"
+
 namespace itemgate {
 namespace {
 
@@ -16,21 +18,6 @@ struct ByKey {
   std::size_t operator()(const ContentKey* key) const { return ContentKeyHash{}(*key); }
   bool operator()(const ContentKey* a, const ContentKey* b) const { return *a == *b; }
 };
-
-/// What the caller is told when the database refuses; that is never the fault of a content, so that it is not rejected.
-Error Told(Error error) {
-  switch (error.code) {
-    case ErrorCode::kStorageFull:
-    case ErrorCode::kTooLarge:
-    case ErrorCode::kIo:
-    case ErrorCode::kCorrupt:
-    case ErrorCode::kFailed:
-    case ErrorCode::kUnavailable:
-      return error;
-    default:
-      return {ErrorCode::kUnavailable, std::move(error.message)};
-  }
-}
 
 }  // namespace
 
@@ -130,7 +117,8 @@ Result<InsertBatch::Next> InsertBatch::AfterFailure(const Failure& failure, Inst
   }
   // An earlier try may still be under way in the server, whatever became of this one.
   if (in_doubt_) return Fail(ErrorCode::kUnknown, failure.error.message);
-  return std::unexpected(Told(failure.error));
+  // Never the fault of a content, so that it is not rejected.
+  return std::unexpected(postgres::WhileServing(failure.error));
 }
 
 }  // namespace itemgate

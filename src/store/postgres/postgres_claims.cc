@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "postgres/sql_error.h"
+
 namespace itemgate {
 namespace {
 
@@ -107,7 +109,8 @@ void PostgresClaims::Try(Statements statements, Instant deadline, Done done, boo
     const bool may_try_again = fate != Fate::kNotSent && fate != Fate::kRefused;
     if (may_try_again && client_.Now() < deadline && !stopped_.load(std::memory_order_relaxed))
       return Try(std::move(statements), deadline, std::move(done), in_doubt);
-    done(Fail(in_doubt ? ErrorCode::kUnknown : error.code, error.message));
+    done(in_doubt ? Fail(ErrorCode::kUnknown, error.message)
+                  : std::unexpected(postgres::WhileServing(error)));
   };
   client_.Run(std::move(command));
 }

@@ -10,6 +10,7 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "postgres/client.h"
+#include "postgres/sql_error.h"
 #include "store/postgres/claim_hints.h"
 #include "store/postgres/insert_batch.h"
 #include "store/postgres/item_sql.h"
@@ -89,7 +90,7 @@ class PostgresStoreImpl final : public PostgresStore {
   Result<std::vector<std::optional<ItemId>>> Find(std::span<const ContentKey> keys) override;
   Result<Item> Get(ItemId id) override;
   Result<std::vector<Item>> List(ItemId after, PageLimits limits) override;
-  StoreStatistics Statistics() const override;
+  StoreStatistics Statistics() const override EXCLUDES(mutex_);
   bool may_have_lost_items() const override {
     return ended_.load(std::memory_order_relaxed) == Ended::kGeneration;
   }
@@ -114,10 +115,15 @@ class PostgresStoreImpl final : public PostgresStore {
   void Try(std::unique_ptr<Running> running);
   void Tried(std::unique_ptr<Running> running, const Answer& answer);
   [[nodiscard]] std::expected<InsertBatch::Ids, Failure> IdsOf(const Answer& answer);
-  /// One statement that changes nothing, and so may be sent twice.
+  /// One statement that changes nothing, and so may be sent twice. Read is for callers, LookInto for the start, which
+  /// tells more of what is wrong.
   [[nodiscard]] Result<Rows> Read(Statement statement);
+  [[nodiscard]] Result<Rows> LookInto(const Statement& statement);
   void Poll();
+  void Polled(std::string problem) EXCLUDES(mutex_);
   void PollLater();
+  /// Why it accepts no items, other than that it may have lost some.
+  [[nodiscard]] std::string Problem() const EXCLUDES(mutex_);
   void SawLastId(std::uint64_t id, bool by_others);
   void Heard() { heard_.store(clock_.Now(), std::memory_order_relaxed); }
   /// Why the store serves nothing any more.
@@ -146,29 +152,30 @@ class PostgresStoreImpl final : public PostgresStore {
   std::atomic<Ended> ended_ = Ended::kNot;
   std::atomic<bool> closing_ = false;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   Random random_ GUARDED_BY(mutex_);
+  std::string poll_problem_ GUARDED_BY(mutex_);  // of the last poll; empty: it was answered
 };
 
 Result<void> PostgresStoreImpl::Start() {
   auto client = Client::Make(clock_, PoolOptionsOf(options_, hints_));
   if (!client) return std::unexpected(client.error());
   client_ = std::move(*client);
-  const auto looked = Read({.sql = &kLookAtTables});
+  const auto looked = LookInto({.sql = &kLookAtTables});
   if (!looked) return std::unexpected(looked.error());
   const Look look = LookOf(*looked);
   if (look.version != kPostgresSchemaVersion)
     return Fail(ErrorCode::kUnsupported,
                 "the database's tables have version " + std::to_string(look.version) +
                     ", and this program knows " + std::to_string(kPostgresSchemaVersion) +
-                    (look.version < kPostgresSchemaVersion ? "; run itemgate migrate"
+                    (look.version < kPostgresSchemaVersion ? "; run itemgate migrate --store URL"
                                                            : "; use the newer program"));
   if (look.generation == 0)
     return Fail(ErrorCode::kCorrupt,
                 "the row of itemgate.store is missing; restore it from a backup, with a generation "
                 "higher than ever before");
   generation_ = look.generation;
-  const auto secret = Read({.sql = &kCacheSecret});
+  const auto secret = LookInto({.sql = &kCacheSecret});
   if (!secret) return std::unexpected(secret.error());
   const std::string_view bytes = secret->count() == 1 ? secret->Bytes(0, 0) : "";
   if (bytes.size() != cache_secret_.size())
@@ -251,6 +258,12 @@ std::expected<InsertBatch::Ids, Failure> PostgresStoreImpl::IdsOf(const Answer& 
 
 Result<Rows> PostgresStoreImpl::Read(Statement statement) {
   if (has_ended()) return std::unexpected(WhyEnded());
+  auto rows = LookInto(statement);
+  if (!rows) return std::unexpected(postgres::WhileServing(std::move(rows.error())));
+  return rows;
+}
+
+Result<Rows> PostgresStoreImpl::LookInto(const Statement& statement) {
   const Instant deadline = clock_.Now() + options_.timeout;
   while (true) {
     Answer answer = client_->Call({statement}, deadline - clock_.Now());
@@ -306,19 +319,27 @@ Result<void> PostgresStoreImpl::ResolveParked(const ContentKey& key, Resolution 
   if (has_ended()) return std::unexpected(WhyEnded());
   const Answer answer =
       client_->Call({ResolveParkedAs(key, resolution), ClaimHints::Telling(key)}, options_.timeout);
-  if (!answer) return std::unexpected(answer.error().error);
+  if (!answer) return std::unexpected(postgres::WhileServing(answer.error().error));
   if (answer->front().affected() == 0)
     return Fail(ErrorCode::kNotFound, "no content of this digest is parked in that scope");
   return {};
 }
 
 StoreStatistics PostgresStoreImpl::Statistics() const {
+  const bool accepts_items = client_->is_reachable() && !has_ended() &&
+                             clock_.Now() - heard_.load(std::memory_order_relaxed) < kSilenceMax;
   return {.items = last_id_.load(std::memory_order_relaxed),
           .disk_bytes = disk_bytes_.load(std::memory_order_relaxed),
           .syncs = commits_.load(std::memory_order_relaxed),
-          .accepts_items = client_->is_reachable() && !has_ended() &&
-                           clock_.Now() - heard_.load(std::memory_order_relaxed) < kSilenceMax,
-          .may_have_lost_items = may_have_lost_items()};
+          .accepts_items = accepts_items,
+          .may_have_lost_items = may_have_lost_items(),
+          .problem = accepts_items || may_have_lost_items() ? "" : Problem()};
+}
+
+std::string PostgresStoreImpl::Problem() const {
+  if (has_ended()) return WhyEnded().message;
+  const MutexLock lock(mutex_);
+  return poll_problem_.empty() ? "the database has not answered for some time" : poll_problem_;
 }
 
 void PostgresStoreImpl::PollLater() {
@@ -338,8 +359,16 @@ void PostgresStoreImpl::Poll() {
                     disk_bytes_.store(look.disk_bytes, std::memory_order_relaxed);
                     SawLastId(look.last_id, /*by_others=*/true);
                   }
-                  PollLater();
+                  Polled(answer ? "" : answer.error().error.message);
                 }});
+}
+
+void PostgresStoreImpl::Polled(std::string problem) {
+  {
+    const MutexLock lock(mutex_);
+    poll_problem_ = std::move(problem);
+  }
+  PollLater();
 }
 
 void PostgresStoreImpl::SawLastId(std::uint64_t id, bool by_others) {
