@@ -303,11 +303,14 @@ Result<void> ServeImpl::LimitConnections(http::Server::Options& options, std::si
   const auto connections = ConnectionsWithin(process, connections_max, threads, addresses);
   if (!connections) return std::unexpected(connections.error());
   if (*connections < connections_max)
-    log_.log.Write(LogLevel::kWarning, "connections_limited",
-                   {{"connections", *connections},
-                    {"limits.connections", connections_max},
-                    {"open_files_max", process.open_files_max},
-                    {"advice", "raise ulimit -n, or LimitNOFILE= of systemd"}});
+    // Nobody asked for the default: where it is too much, there is nothing to mend.
+    log_.log.Write(
+        connections_max == Settings().limits_connections ? LogLevel::kInfo : LogLevel::kWarning,
+        "connections_limited",
+        {{"connections", *connections},
+         {"limits.connections", connections_max},
+         {"open_files_max", process.open_files_max},
+         {"advice", "raise ulimit -n, or LimitNOFILE= of systemd"}});
   connections_max = *connections;
   return {};
 }

@@ -218,7 +218,7 @@ TEST_F(ServeTest, ClosesConnectionsThatItHasNoDescriptorsFor) {
   settings_.limits_connections_per_address = 0;
   const auto serve = Start();
   ASSERT_TRUE(serve) << serve.error().message;
-  EXPECT_EQ(sink_.CountOf(" connections_limited connections="), 1);
+  EXPECT_EQ(sink_.CountOf(" info  connections_limited connections="), 1);
 
   // The clients are of this process, so they take as many descriptors again.
   std::vector<Descriptor> clients;
@@ -226,6 +226,14 @@ TEST_F(ServeTest, ClosesConnectionsThatItHasNoDescriptorsFor) {
   EXPECT_EQ(ReadToEnd(clients.back().get()), "");
   EXPECT_THAT(Ask((*serve)->management_addresses().front(), "GET /healthz"),
               StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(ServeTest, WarnsOfFewerConnectionsThanWereAskedFor) {
+  const OpenFilesLimited limited(ProcessStatisticsNow().open_files + 200);
+  settings_.limits_connections = 10'000;
+  const auto serve = Start();
+  ASSERT_TRUE(serve) << serve.error().message;
+  EXPECT_EQ(sink_.CountOf(" warn  connections_limited connections="), 1);
 }
 
 TEST_F(ServeTest, DoesNotStartWithoutDescriptorsForConnections) {
