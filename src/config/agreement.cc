@@ -5,6 +5,7 @@
 
 #include "base/database_url.h"
 #include "config/setting.h"
+#include "net/tcp.h"
 
 namespace itemgate::config {
 namespace {
@@ -32,6 +33,18 @@ void CheckLimits(const Settings& settings, Contradictions& found) {
     found.push_back({"limits.in_flight_bytes", body});
 }
 
+void CheckAddresses(const Settings& settings, Contradictions& found) {
+  for (const std::string& text : settings.management_listen) {
+    const auto management = Endpoint::Parse(text);
+    const bool is_taken = std::ranges::any_of(settings.listen, [&](const std::string& address) {
+      const auto api = Endpoint::Parse(address);
+      return api && management && api->port != 0 && api->ToString() == management->ToString();
+    });
+    if (is_taken)
+      found.push_back({"management.listen", "expected another address than listen has: " + text});
+  }
+}
+
 void CheckStore(const Settings& settings, Contradictions& found) {
   // What else it is may have a password in it.
   if (IsShared(settings) && !IsPostgresUrl(settings.store))
@@ -46,7 +59,31 @@ void CheckStore(const Settings& settings, Contradictions& found) {
     found.push_back({"lock", "expected Redis servers for redlock, best three or five (redis)"});
 }
 
+/// What the URL of the backend should be, and is not; empty if it is. There may be a password in it.
+std::string_view ExpectedOfBackendUrl(std::string_view url) {
+  constexpr std::string_view kHttp = "http://";
+  constexpr std::string_view kHttps = "https://";
+  if (!url.starts_with(kHttp) && !url.starts_with(kHttps))
+    return "expected a URL such as http://host:port, or https://host:port";
+  url.remove_prefix(url.starts_with(kHttp) ? kHttp.size() : kHttps.size());
+  if (url.contains('@'))
+    return "expected no '@': what the backend wants to see goes into backend.headers_file";
+  const auto is_plain = [](char c) {
+    return c > ' ' && c < 0x7F && !std::string_view("?#\\\"<>").contains(c);
+  };
+  if (!std::ranges::all_of(url, is_plain)) return "expected a URL without '?', '#' or spaces";
+  const std::string authority(url.substr(0, url.find('/')));
+  const bool has_port = authority.find(':', authority.find(']') + 1) != std::string::npos;
+  const auto endpoint = Endpoint::Parse(authority + (has_port ? "" : ":80"));
+  if (authority.empty() || authority.starts_with(':') || !endpoint || endpoint->port == 0)
+    return "expected a host, perhaps with a port of 1 to 65535, such as http://host:port";
+  return "";
+}
+
 void CheckBackend(const Settings& settings, Contradictions& found) {
+  const auto expected =
+      HasHttpBackend(settings) ? ExpectedOfBackendUrl(settings.backend_url) : std::string_view();
+  if (!expected.empty()) found.push_back({"backend.url", std::string(expected)});
   if (HasHttpBackend(settings) && settings.backend_simulated_delay)
     found.push_back(
         {"backend.simulated_delay", "expected off, for backend.url says that there is a real one"});
@@ -69,6 +106,7 @@ void CheckBackend(const Settings& settings, Contradictions& found) {
 
 Contradictions ContradictionsIn(const Settings& settings) {
   Contradictions found;
+  CheckAddresses(settings, found);
   CheckLimits(settings, found);
   CheckStore(settings, found);
   CheckBackend(settings, found);

@@ -11,9 +11,28 @@ namespace itemgate::config {
 namespace {
 
 constexpr std::string_view kEnvironmentPrefix = "ITEMGATE_";
+constexpr std::string_view kServerOfCommands = "SERVER";  // no setting, but no mistake
 
 std::string DidYouMean(const std::optional<std::string>& nearest) {
   return nearest ? "; did you mean " + *nearest + "?" : "";
+}
+
+/// The variable that was probably meant, all without the prefix: one whose name, or its beginning or end of two words
+/// and more, is near.
+std::optional<std::string> NearestVariable(const std::string& own,
+                                           const std::vector<std::string>& known) {
+  if (auto nearest = NearestName(own, known)) return nearest;
+  std::vector<std::string> parts;
+  for (const std::string& name : known) {
+    for (std::size_t cut = name.find('_'); cut != std::string::npos; cut = name.find('_', cut + 1))
+      for (std::string part : {name.substr(0, cut), name.substr(cut + 1)})
+        if (part.contains('_')) parts.push_back(std::move(part));
+  }
+  const auto part = NearestName(own, parts);
+  if (!part) return std::nullopt;
+  return *std::ranges::find_if(known, [&](const std::string& name) {
+    return name.starts_with(*part) || name.ends_with(*part);
+  });
 }
 
 /// Gathers values and problems from one source after the other.
@@ -48,7 +67,8 @@ class Loader {
         const Setting& setting =
             SettingTable()[static_cast<std::size_t>(std::distance(known.begin(), found))];
         Set(setting.key, Parts(setting, text), {Source::kEnvironment, name});
-      } else if (const auto nearest = NearestName(own, known)) {
+      } else if (const auto nearest = NearestVariable(own, known);
+                 nearest && own != kServerOfCommands) {
         // No error: an orchestrator may name such variables after the service.
         loaded_.notes.push_back("the environment's " + name + " is no setting" +
                                 DidYouMean(std::string(kEnvironmentPrefix) + *nearest));

@@ -101,6 +101,42 @@ TEST_F(ConfigurationTest, NotesVariablesThatAreProbablyMisspelt) {
                           "ITEMGATE_LISTEN?"));
 }
 
+TEST_F(ConfigurationTest, NotesVariablesThatAreNearToAPartOfAName) {
+  const auto loaded = Load(files_, {.file = "",
+                                    .environment = {{"ITEMGATE_LIMIT_BODY", "3"},
+                                                    {"ITEMGATE_BODY_BYTES", "3"},
+                                                    {"ITEMGATE_SERVER", "http://a"},
+                                                    {"ITEMGATE_PORT", "tcp://10.0.0.1:8080"},
+                                                    {"ITEMGATE_SERVICE_HOST", "10.0.0.1"},
+                                                    {"ITEMGATE_SERVICE_PORT_HTTP", "8080"}},
+                                    .flags = {}});
+  ASSERT_TRUE(loaded);
+  const std::string meant = " is no setting; did you mean ITEMGATE_LIMITS_BODY_BYTES?";
+  EXPECT_THAT(loaded->notes, ElementsAre("the environment's ITEMGATE_LIMIT_BODY" + meant,
+                                         "the environment's ITEMGATE_BODY_BYTES" + meant));
+}
+
+TEST_F(ConfigurationTest, TheUrlOfTheBackendIsOne) {
+  for (const std::string url :
+       {"foo", "ftp://x", "hhtp:/slow", "http://", "http://:80", "http://h:99999", "http://h:0",
+        "https://h:a", "http://a b", "http://h?q=1", "http://[::1", "http://me:s3cret@h"}) {
+    const auto problems = ProblemsOf("[backend]\nurl = \"" + url + "\"\n");
+    EXPECT_THAT(problems, ElementsAre(HasSubstr("itemgate.toml:2: backend.url: expected "))) << url;
+    EXPECT_THAT(problems, Not(testing::Contains(HasSubstr("s3cret"))));
+  }
+  for (const std::string url :
+       {"http://h", "https://h:8443/prefix/", "http://[::1]:80", "http://10.0.0.1:1"})
+    EXPECT_THAT(ProblemsOf("[backend]\nurl = \"" + url + "\"\n"), IsEmpty()) << url;
+}
+
+TEST_F(ConfigurationTest, OneAddressIsNotForBothListeners) {
+  EXPECT_THAT(ProblemsOf("listen = \"127.0.0.1:8081\"\n"),
+              ElementsAre("management.listen: expected another address than listen has: "
+                          "127.0.0.1:8081"));
+  EXPECT_THAT(ProblemsOf("listen = \"127.0.0.1:0\"\nmanagement.listen = \"127.0.0.1:0\"\n"),
+              IsEmpty());
+}
+
 TEST_F(ConfigurationTest, TellsAllProblemsWithTheirLines) {
   EXPECT_THAT(
       ProblemsOf("listen = 8080\n[limits]\nbody_byte = 1\n\n[log]\nlevel = \"loud\"\n"),
