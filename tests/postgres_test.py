@@ -121,11 +121,31 @@ class ManyServers(SharedDatabase):
         refused = server.save(b"while it is down")  # 502: its connection broke after it was sent
         self.assertIn(refused.status, (502, 503), refused)
         wait_until(lambda: server.manage("GET", "/readyz").status == 503, "it is not ready")
+        wait_until(lambda: b"Connection refused" in server.manage("GET", "/readyz").body, "it says why")
         self.assertEqual(server.save(b"before").status, 200)  # known here
+        wait_until(lambda: " store_lost reason=" in server.log, "it is logged")
+        self.assertNotIn("store_regained", server.log)
         self.postgres.start()
         wait_until(lambda: server.manage("GET", "/readyz").status == 200, "it is ready")
+        wait_until(lambda: " store_regained" in server.log, "it is logged")
+        self.assertEqual(server.log.count(" store_lost "), 1)
         self.assertEqual(server.save(b"while it is down").status, 201)
         self.audit(["before", "while it is down"])
+
+    def test_rights_that_are_taken_away_are_told_to_the_operator_alone(self):
+        self.postgres.query("CREATE ROLE clerk LOGIN; GRANT USAGE ON SCHEMA itemgate TO clerk;"
+                            "GRANT ALL ON ALL TABLES IN SCHEMA itemgate TO clerk")
+        server = self.serve("--store", self.postgres.url.replace("postgres@", "clerk@"))
+        self.assertEqual(server.save(b"before").status, 201)
+        self.postgres.query("REVOKE SELECT ON itemgate.item FROM clerk")
+        for refused in (server.get("/v1/items/1"), server.save(b"new")):
+            self.assertEqual((refused.status, refused.json()["code"], refused.json()["retryable"]),
+                             (503, "store-unavailable", True))
+            self.assertNotIn(b"permission", refused.body)
+        wait_until(lambda: "permission denied for table item" in server.log, "it is logged")
+        wait_until(lambda: b"permission denied" in server.manage("GET", "/readyz").body, "it says why")
+        self.postgres.query("GRANT SELECT ON itemgate.item TO clerk")
+        wait_until(lambda: server.get("/v1/items/1").body == b"before", "it goes on by itself")
 
     def test_a_lock_that_a_stopped_process_holds_is_ended_by_the_query_of_the_documents(self):
         server = self.serve_shared()
@@ -360,7 +380,10 @@ class WithoutTables(StoreTest):
         with Postgres() as postgres:
             refused = run("serve", "--store", postgres.url, "--listen", "127.0.0.1:0", "--management.listen", "")
             self.assertEqual(refused.status, NOT_FOUND, refused)
-            self.assertIn("itemgate migrate", refused.err)
+            self.assertIn("itemgate migrate --store URL", refused.err)
+            absent = run("migrate", "--store", postgres.url.replace("/items", "/absent"))
+            self.assertEqual(absent.status, SERVER, absent)
+            self.assertIn("create the database first: createdb", absent.err)
         refused = run("save", "--store", postgres.url, stdin=b"hello")
         self.assertEqual(refused.status, SERVER, refused)
         self.assertIn("Connection refused", refused.err)

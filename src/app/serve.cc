@@ -29,6 +29,7 @@ using config::Settings;
 
 // A stop does not wait longer for a database that is away.
 constexpr Duration kTellingMax = std::chrono::milliseconds(500);
+constexpr Duration kStoreLookInterval = std::chrono::seconds(1);
 constexpr int kWorkersMin = 2;  // they wait for the disk more than they compute
 
 int ProcessorCount() { return static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U)); }
@@ -140,6 +141,7 @@ class ServeImpl final : public Serve {
     if (auto serving = StartManagement(); !serving) return serving;
     self_ = NameOfServer(settings_, addresses());
     itemgate_->membership().Join([this] { return Report(); });
+    workers_.PostAfter(kStoreLookInterval, [this] { WatchStore(); });
     return {};
   }
 
@@ -184,7 +186,11 @@ class ServeImpl final : public Serve {
     if (!draining_.load(std::memory_order_relaxed) && !drain_was_requested_.exchange(true))
       drain_requested_();
   }
+  /// Logs when the store stops or begins again to accept items; comes back until the service drains.
+  void WatchStore();
   [[nodiscard]] std::optional<std::string> WhyNotReady() const;
+  /// The same with what the store says of it: for operators alone.
+  [[nodiscard]] std::optional<std::string> WhyNotReadyInFull() const;
   [[nodiscard]] std::string Metrics() const;
   /// What others see of this server.
   [[nodiscard]] ServerReport Report() const;
@@ -207,7 +213,8 @@ class ServeImpl final : public Serve {
   std::unique_ptr<server::Management> management_;
   std::unique_ptr<http::Server> management_server_;
   const WallTime started_at_;
-  ServerName self_;  // constant once others see it
+  ServerName self_;            // constant once others see it
+  bool store_accepts_ = true;  // when WatchStore looked last; its alone
 
   // Each stands alone, so relaxed will do; read for reports.
   std::atomic<bool> draining_ = false;
@@ -320,7 +327,7 @@ Result<void> ServeImpl::StartManagement() {
   auto addresses = ResolveAll(settings_.management_listen);
   if (!addresses) return ListenError(addresses.error(), "--management.listen");
   management_ = std::make_unique<server::Management>(
-      server::Management::Parts{.why_not_ready = [this] { return WhyNotReady(); },
+      server::Management::Parts{.why_not_ready = [this] { return WhyNotReadyInFull(); },
                                 .metrics = [this] { return Metrics(); },
                                 .drain = [this] { RequestDrain(); }});
   auto server = http::Server::Start(*management_, clock_,
@@ -343,6 +350,23 @@ std::optional<std::string> ServeImpl::WhyNotReady() const {
                  "restart it"
                : "the database cannot be reached, or has tables of a newer version";
   return std::nullopt;
+}
+
+std::optional<std::string> ServeImpl::WhyNotReadyInFull() const {
+  auto reason = WhyNotReady();
+  const std::string problem = itemgate_->StoreStatisticsNow().problem;
+  if (reason && !problem.empty()) *reason += ": " + problem;
+  return reason;
+}
+
+void ServeImpl::WatchStore() {
+  if (draining_.load(std::memory_order_relaxed)) return;
+  const bool accepts = itemgate_->StoreStatisticsNow().accepts_items;
+  if (!accepts && store_accepts_)
+    log_.log.Write(LogLevel::kError, "store_lost", {{"reason", WhyNotReadyInFull().value_or("")}});
+  if (accepts && !store_accepts_) log_.log.Write(LogLevel::kInfo, "store_regained");
+  store_accepts_ = accepts;
+  workers_.PostAfter(kStoreLookInterval, [this] { WatchStore(); });
 }
 
 std::string ServeImpl::Metrics() const {
