@@ -33,10 +33,22 @@ struct RetryOptions {
   double budget_per_second = 10;  // on top of that
 };
 
+/// How to secure the connections to an https server. Files are PEM, and are read once, when the client is made.
+struct ClientTlsOptions {
+  std::string
+      ca_file;  // who may have signed the server's certificate; empty: whom the system trusts
+  std::string server_name;  // that the server's certificate must be for; empty: the host of the URL
+  std::string certificate_file;  // ours, for a server that asks for one; empty: none
+  std::string key_file;          // empty: the certificate's file has it
+
+  friend bool operator==(const ClientTlsOptions&, const ClientTlsOptions&) = default;
+};
+
 struct ClientOptions {
-  std::string url = "http://127.0.0.1:8080";  // http://host:port/prefix
+  std::string url = "http://127.0.0.1:8080";  // http://host:port/prefix, or https
+  ClientTlsOptions tls;                       // of https only
   std::size_t idle_connections_max = 64;      // kept open for the next calls
-  std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);
+  std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);  // with the TLS handshake
   /// Of one call, retries and all. The server is told what is left of it (Request-Timeout).
   std::chrono::nanoseconds deadline = std::chrono::seconds(120);
   RetryOptions retry;
@@ -54,11 +66,12 @@ struct ClientParts;
 ///
 /// Threads: every method may be called from any thread, for several calls at once; each uses a connection of its own,
 /// which goes back to the pool. Failure: as with ItemIntegrationService, answers and errors are values; kUnavailable if
-/// the server cannot be reached, kUnknown for a save that was sent and never answered.
-/// Cost: no threads; one round trip for each call.
+/// the server cannot be reached, or not over a connection that is secure as it should be; kUnknown for a save that was
+/// sent and never answered.
+/// Cost: no threads; one round trip for each call, and one or two more for each new connection of https.
 class Client {
  public:
-  /// Connects to nothing yet. Fails with kInvalidArgument if an option is wrong.
+  /// Connects to nothing yet. Fails with kInvalidArgument if an option is wrong, or a file of TLS cannot be used.
   [[nodiscard]] static Result<std::unique_ptr<Client>> Make(ClientOptions options);
 
   /// On the given parts instead of this machine's network and clock.

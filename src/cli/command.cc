@@ -16,6 +16,21 @@ CLI::Validator WithoutDescription(CLI::Validator validator) {
   return validator;
 }
 
+/// Of --server, if that is https.
+void AddTlsOptions(CLI::App& command, ClientTlsOptions& tls) {
+  const auto add = [&](const char* name, std::string& value, const char* type, const char* help) {
+    command.add_option(name, value, help)->type_name(type)->group("With --server https://");
+  };
+  add("--server-ca-file", tls.ca_file, "FILE",
+      "Who may have signed the server's certificate, PEM; whom the system trusts if not given");
+  add("--server-name", tls.server_name, "NAME",
+      "The name that the server's certificate must be for; the host of the URL if not given");
+  add("--client-certificate-file", tls.certificate_file, "FILE",
+      "Our certificate, PEM, for a server that asks for one");
+  add("--client-key-file", tls.key_file, "FILE",
+      "The key of our certificate, PEM; in the same file if not given");
+}
+
 std::string Footer(const CommandText& text) {
   std::string footer;
   if (!text.details.empty()) footer += text.details + "\n";
@@ -58,9 +73,11 @@ void AddSharedStoreOptions(CLI::App& command, Context& context) {
   });
   command
       .add_option("--server", context.options().server,
-                  "A server instead, such as http://127.0.0.1:8080; $ITEMGATE_SERVER if not given")
+                  "A server instead, such as http://127.0.0.1:8080, or https; $ITEMGATE_SERVER if "
+                  "not given")
       ->type_name("URL")
       ->each([&context](const std::string&) { ++context.options().places_named; });
+  AddTlsOptions(command, context.options().tls);
 }
 
 void AddStoreOptions(CLI::App& command, Context& context) {

@@ -260,9 +260,26 @@ TEST_F(ProgramTest, TakesADirectoryOrAServerAndSaysWhatIsWrongWithAnAddress) {
   const Ended both = RunOnData({"list", "--server", "http://127.0.0.1:1"});
   EXPECT_EQ(both.status, 2);
   EXPECT_EQ(both.err, "itemgate: --data excludes --server (see: itemgate list --help)\n");
-  const Ended https = Run({"list", "--server", "https://127.0.0.1:1"});
-  EXPECT_EQ(https.status, 2);
-  EXPECT_TRUE(https.err.contains("write http://HOST:PORT instead")) << https.err;
+  const Ended ftp = Run({"list", "--server", "ftp://127.0.0.1:1"});
+  EXPECT_EQ(ftp.status, 2);
+  EXPECT_TRUE(ftp.err.contains("write http://HOST:PORT or https://HOST instead")) << ftp.err;
+}
+
+TEST_F(ProgramTest, OptionsOfTlsAreForHttpsOnly) {
+  for (const std::vector<std::string>& place : {std::vector<std::string>{"list"},
+                                                {"list", "--server", "http://127.0.0.1:1"},
+                                                {"cluster"}}) {
+    std::vector<std::string> arguments = place;
+    arguments.insert(arguments.end(), {"--server-name", "localhost"});
+    const Ended ended = Run(arguments);
+    EXPECT_EQ(ended.status, 2) << ended.err;
+    EXPECT_TRUE(ended.err.contains("https://")) << ended.err;
+  }
+  const Ended unreadable =
+      Run({"list", "--server", "https://127.0.0.1:1", "--server-ca-file", "/nowhere"});
+  EXPECT_EQ(unreadable.status, 2);
+  EXPECT_TRUE(unreadable.err.contains("(ClientOptions::tls.ca_file, --server-ca-file)"))
+      << unreadable.err;
 }
 
 TEST_F(ProgramTest, HelpsWithEveryCommand) {

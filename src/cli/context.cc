@@ -18,6 +18,14 @@ std::string FromEnvironment(const char* name, const char* otherwise) {
 
 }  // namespace
 
+Result<ClientOptions> ServerOf(const CommonOptions& options) {
+  if (options.server.empty() && options.tls != ClientTlsOptions{})
+    return Fail(ErrorCode::kInvalidArgument,
+                "certificates and the name of a server (--server-ca-file and the like) are of use "
+                "only with --server https://...");
+  return ClientOptions{.url = options.server, .tls = options.tls};
+}
+
 Context::Context(const Clock& clock, std::vector<std::string> arguments,
                  const OutputDescriptors& descriptors)
     : clock_(clock),
@@ -53,7 +61,9 @@ Result<std::unique_ptr<Items>> Context::OpenStore(StoreMode mode) {
   if (options_.places_named > 1)
     return Fail(ErrorCode::kInvalidArgument,
                 "--data, --store and --server name three places; choose one");
-  if (!options_.server.empty()) return ConnectItems(options_.server, options_.item_bytes_max);
+  const auto server = ServerOf(options_);
+  if (!server) return std::unexpected(server.error());
+  if (!options_.server.empty()) return ConnectItems(*server, options_.item_bytes_max);
   OpenOptions open;
   open.directory = options_.data;
   if (options_.store != "embedded") open.database = options_.store;

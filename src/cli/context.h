@@ -10,6 +10,7 @@
 #include "cli/exit_status.h"
 #include "cli/items.h"
 #include "cli/output.h"
+#include "itemgate/client.h"
 
 namespace itemgate::cli {
 
@@ -19,11 +20,16 @@ struct CommonOptions {
   std::string store;     // the URL of a database; empty: the store is in the directory
   int places_named = 0;  // by --data, --store and --server
   std::string server;    // the URL of a server; empty: the store is in the directory
+  ClientTlsOptions tls;  // of the server
   std::string scope;
   std::string key = "bytes";  // "bytes" or "json"
   bool json = false;          // machine-readable output
   std::size_t item_bytes_max = 16 << 20;
 };
+
+/// How to reach the server of --server; with an empty URL if none was named. Fails with kInvalidArgument if none was,
+/// but options of TLS, which then have no effect.
+[[nodiscard]] Result<ClientOptions> ServerOf(const CommonOptions& options);
 
 enum class StoreMode {
   kCreate,     // made if it is not there

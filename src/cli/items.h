@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "itemgate/client.h"
 #include "itemgate/itemgate.h"
 
 namespace itemgate::cli {
@@ -35,8 +36,8 @@ class Items {
 /// Those of the store in a directory.
 [[nodiscard]] Result<std::unique_ptr<Items>> OpenItems(const OpenOptions& options);
 
-/// Those of the server at that URL; fails unless it answers. Contents above the limit are not sent.
-[[nodiscard]] Result<std::unique_ptr<Items>> ConnectItems(const std::string& url,
+/// Those of the server that the options name; fails unless it answers. Contents above the limit are not sent.
+[[nodiscard]] Result<std::unique_ptr<Items>> ConnectItems(const ClientOptions& server,
                                                           std::size_t content_bytes_max);
 
 }  // namespace itemgate::cli

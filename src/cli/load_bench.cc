@@ -73,7 +73,7 @@ class LoadBench {
         run_(settings.run.value_or(static_cast<std::uint32_t>(UnpredictableSeed()) | 1)) {}
 
   [[nodiscard]] Result<void> Prepare() {
-    const auto url = client::ServerUrl::Parse(settings_.server);
+    const auto url = client::ServerUrl::Parse(settings_.server, client::ServerUrl::Schemes::kHttp);
     if (!url) return std::unexpected(url.error());
     const auto address = Resolve(url->endpoint);
     if (!address) return std::unexpected(address.error());

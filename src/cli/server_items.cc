@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "cli/items.h"
-#include "itemgate/client.h"
 
 namespace itemgate::cli {
 namespace {
@@ -64,13 +63,16 @@ class ServerItems final : public Items {
 
 }  // namespace
 
-Result<std::unique_ptr<Items>> ConnectItems(const std::string& url, std::size_t content_bytes_max) {
+Result<std::unique_ptr<Items>> ConnectItems(const ClientOptions& server,
+                                            std::size_t content_bytes_max) {
   // Whoever mistyped the address wants to know at once; what fails later is tried again.
-  const auto first = Client::Make({.url = url, .retry = {.retries_max = 0}});
+  ClientOptions impatient = server;
+  impatient.retry.retries_max = 0;
+  const auto first = Client::Make(std::move(impatient));
   if (!first) return std::unexpected(first.error());
   if (const auto answer = (*first)->StoreStatisticsNow(); !answer)
     return std::unexpected(answer.error());
-  auto client = Client::Make({.url = url});
+  auto client = Client::Make(server);
   if (!client) return std::unexpected(client.error());
   return std::make_unique<ServerItems>(*std::move(client), content_bytes_max);
 }

@@ -7,8 +7,11 @@ namespace itemgate::cli {
 Result<SharedStore> OpenSharedStore(const CommonOptions& options) {
   if (options.places_named > 1)
     return Fail(ErrorCode::kInvalidArgument, "--store and --server name two places; choose one");
+  auto server = ServerOf(options);
+  if (!server) return std::unexpected(server.error());
   if (!options.server.empty()) {
-    auto client = Client::Make({.url = options.server, .retry = {.retries_max = 0}});
+    server->retry.retries_max = 0;
+    auto client = Client::Make(*std::move(server));
     if (!client) return std::unexpected(client.error());
     return *std::move(client);
   }

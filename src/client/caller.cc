@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "client/tls_advice.h"
 #include "http/response_parser.h"
 
 namespace itemgate::client {
@@ -77,10 +78,7 @@ Result<Answer> Caller::TryOnce(const Request& request, const Patience& patience,
   const Instant connect_deadline =
       std::min(patience.deadline, clock_.Now() + options_.connect_timeout);
   auto connected = network_->Connect(connect_deadline);
-  if (!connected)
-    return Fail(ErrorCode::kUnavailable, "cannot reach the server at " + url_text_ + ": " +
-                                             connected.error().message +
-                                             "; is it running? (itemgate serve)");
+  if (!connected) return NotReached(connected.error());
   Attempt attempt = Exchange(**connected, text, patience, sink);
   if (attempt.reusable) KeepIdle(*std::move(connected));
   return std::move(attempt.answer);
@@ -153,6 +151,8 @@ Caller::Attempt Caller::Exchange(Connection& connection, std::string_view text,
               .stale = !response.has_begun() && clock_.Now() < deadline};
     text.remove_prefix(moved->sent);
     const std::string_view received(buffer.data(), moved->received);
+    if (!url_.is_https && !response.has_begun() && IsTls(received))
+      return {.answer = Misaddressed(kUseHttps)};
     const auto fed = response.Feed(received);
     if (!fed) return {.answer = NotUnderstood(fed.error())};
     if (moved->ended && !response.is_complete()) {
@@ -164,10 +164,20 @@ Caller::Attempt Caller::Exchange(Connection& connection, std::string_view text,
       response.DropBody();
     }
     if (!response.is_complete()) continue;
+    if (const auto advice = TlsAdvice(url_, response.status(), response.body()); !advice.empty())
+      return {.answer = Misaddressed(advice)};
     return {.answer = AnswerOf(response),
             .reusable =
                 response.keep_alive() && text.empty() && !moved->ended && *fed == received.size()};
   }
+}
+
+std::unexpected<Error> Caller::NotReached(const Error& error) const {
+  if (error.code == ErrorCode::kIo)
+    return Fail(ErrorCode::kUnavailable, "there is no secure connection to the server at " +
+                                             url_text_ + ": " + error.message);
+  return Fail(ErrorCode::kUnavailable, "cannot reach the server at " + url_text_ + ": " +
+                                           error.message + "; is it running? (itemgate serve)");
 }
 
 std::unexpected<Error> Caller::Lost(const Error& error) const {
@@ -180,6 +190,11 @@ std::unexpected<Error> Caller::NotUnderstood(const Error& error) const {
   return Fail(is_large ? ErrorCode::kTooLarge : ErrorCode::kUnsupported,
               "cannot take the answer from " + url_text_ + ": " + error.message +
                   (is_large ? "" : "; is that the address of an Itemgate server?"));
+}
+
+std::unexpected<Error> Caller::Misaddressed(std::string_view advice) const {
+  return Fail(ErrorCode::kUnsupported,
+              "cannot use the server at " + url_text_ + ": " + std::string(advice));
 }
 
 std::unique_ptr<Connection> Caller::TakeIdle() {

@@ -49,8 +49,8 @@ using BodySink = std::function<void(std::string_view)>;
 /// Sends requests to one server and receives the answers, over connections that it keeps; retries, within the budget.
 /// Every request may be sent twice, for a content is its own identity. Thread-safe; blocks.
 ///
-/// Errors: kUnavailable if the server was not reached, kUnknown if it was, but did not answer; kTooLarge and
-/// kUnsupported if its answer cannot be taken. They name the server.
+/// Errors: kUnavailable if the server was not reached, or there is no secure connection to it; kUnknown if it was, but
+/// did not answer; kTooLarge and kUnsupported if its answer cannot be taken. They name the server.
 class Caller {
  public:
   Caller(const ClientOptions& options, ServerUrl url, ClientParts parts);
@@ -88,8 +88,10 @@ class Caller {
                                  const Patience& patience, const BodySink& sink);
   [[nodiscard]] std::unique_ptr<Connection> TakeIdle() EXCLUDES(mu_);
   void KeepIdle(std::unique_ptr<Connection> connection) EXCLUDES(mu_);
+  [[nodiscard]] std::unexpected<Error> NotReached(const Error& error) const;
   [[nodiscard]] std::unexpected<Error> Lost(const Error& error) const;
   [[nodiscard]] std::unexpected<Error> NotUnderstood(const Error& error) const;
+  [[nodiscard]] std::unexpected<Error> Misaddressed(std::string_view advice) const;
 
   // Constant after construction; the network synchronises itself.
   const ClientOptions options_;

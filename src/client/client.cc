@@ -12,6 +12,7 @@
 #include "client/client_parts.h"
 #include "client/save_call.h"
 #include "client/socket_network.h"
+#include "client/tls_advice.h"
 
 namespace itemgate {
 namespace {
@@ -101,9 +102,11 @@ Result<std::unique_ptr<Client>> Client::Make(ClientOptions options) {
   static const SystemClock clock;
   auto url = client::ServerUrl::Parse(options.url);
   if (!url) return std::unexpected(url.error());
-  return Make(std::move(options), {.clock = clock,
-                                   .network = client::MakeSocketNetwork(url->endpoint, clock),
-                                   .seed = UnpredictableSeed()});
+  auto tls = client::MakeTls(options.tls, *url);
+  if (!tls) return std::unexpected(tls.error());
+  auto network = client::MakeSocketNetwork(url->endpoint, *std::move(tls), clock);
+  return Make(std::move(options),
+              {.clock = clock, .network = std::move(network), .seed = UnpredictableSeed()});
 }
 
 Result<std::unique_ptr<Client>> Client::Make(ClientOptions options, ClientParts parts) {

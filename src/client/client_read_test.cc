@@ -226,13 +226,37 @@ TEST_F(ClientReadTest, DoesNotReuseAConnectionThatTheServerCloses) {
   EXPECT_EQ(server_.connections, 2);
 }
 
+TEST_F(ClientReadTest, SaysThatTheServerSpeaksTls) {
+  server_.instead = "\x15\x03\x01";
+  for (int i = 0; i < 2; ++i) {
+    server_.faults = {Fault::kInstead};
+    const auto read = MakeClient()->StoreStatisticsNow();
+    EXPECT_EQ(read.error().code, ErrorCode::kUnsupported);
+    EXPECT_EQ(read.error().message,
+              "cannot use the server at http://127.0.0.1:8080: the server speaks TLS on this port: "
+              "write https:// in its address");
+    server_.instead = FakeServer::Answer(400, "<h1>The plain HTTP request was sent to HTTPS port");
+  }
+}
+
+TEST_F(ClientReadTest, SaysThatTheServerWantsACertificate) {
+  server_.faults = {Fault::kInstead};
+  server_.instead = FakeServer::Answer(400, "<h1>No required SSL certificate was sent</h1>");
+  const auto read = MakeClient({.url = "https://items.example"})->StoreStatisticsNow();
+  EXPECT_EQ(read.error().code, ErrorCode::kUnsupported);
+  EXPECT_TRUE(read.error().message.contains("--client-certificate-file")) << read.error().message;
+}
+
 TEST(ClientOptions, AreChecked) {
-  EXPECT_FALSE(Client::Make({.url = "https://items.example"}));
+  EXPECT_FALSE(Client::Make({.url = "ftp://items.example"}));
+  EXPECT_FALSE(Client::Make({.url = "https://items.example", .tls = {.ca_file = "/nowhere"}}));
   EXPECT_FALSE(Client::Make({.deadline = 0s}));
   EXPECT_FALSE(Client::Make({.connect_timeout = 0s}));
   EXPECT_FALSE(Client::Make({.user_agent = "a\r\nb"}));
   EXPECT_FALSE(Client::Make({.retry = {.backoff_min = 0s}}));
   EXPECT_EQ(Client::Make({.url = "items.example:9/"}).value()->url(), "http://items.example:9");
+  EXPECT_EQ(Client::Make({.url = "https://items.example/"}).value()->url(),
+            "https://items.example");
 }
 
 }  // namespace

@@ -122,6 +122,27 @@ TEST_F(ClientSaveTest, TellsThatNoServerIsThere) {
   EXPECT_EQ(server_.waits.size(), 8u);
 }
 
+/// A network whose connections cannot be secured.
+class InsecureNetwork final : public Network {
+ public:
+  Result<std::unique_ptr<Connection>> Connect(Instant) override {
+    return Fail(ErrorCode::kIo, "the certificate is refused");
+  }
+  void Wait(Duration) override {}
+};
+
+TEST_F(ClientSaveTest, NothingWasBegunWithoutASecureConnection) {
+  const auto client =
+      Client::Make({.url = "https://items.example"},
+                   {.clock = server_.clock, .network = std::make_unique<InsecureNetwork>()});
+  const SaveResult result = (*client)->SaveItem("a");
+  EXPECT_EQ(result.outcome, Outcome::kUnavailable);
+  EXPECT_EQ(result.error->code, ErrorCode::kUnavailable);
+  EXPECT_EQ(result.error->message,
+            "there is no secure connection to the server at https://items.example: the certificate "
+            "is refused");
+}
+
 TEST_F(ClientSaveTest, CallsUnknownWhatWasSentAndNeverAnswered) {
   server_.faults.assign(100, Fault::kSilence);
   const SaveResult result = MakeClient({.deadline = 7s})->SaveItem("a");

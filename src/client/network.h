@@ -23,7 +23,8 @@ class Connection {
   virtual ~Connection() = default;
 
   /// Sends what can be sent of `out` and receives what has come into `in`; waits until at least one of them went on.
-  /// Fails with kUnavailable after the deadline, or when the connection broke.
+  /// What of `out` was not sent must come again in the next call. Fails with kUnavailable after the deadline, or when
+  /// the connection broke.
   [[nodiscard]] virtual Result<Moved> Transfer(std::string_view out, std::span<char> in,
                                                Instant deadline) = 0;
 };
@@ -33,7 +34,8 @@ class Network {
  public:
   virtual ~Network() = default;
 
-  /// Connects to the server. Fails with kUnavailable; the message says why.
+  /// Connects to the server, and secures the connection if it is to be. Fails with kUnavailable if the server was not
+  /// reached, with kIo if no secure connection came about; the message says why. In both cases nothing was sent.
   [[nodiscard]] virtual Result<std::unique_ptr<Connection>> Connect(Instant deadline) = 0;
 
   /// Lets time pass for the caller.

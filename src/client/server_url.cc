@@ -10,7 +10,8 @@ namespace {
 std::unexpected<Error> Refuse(std::string_view text, std::string_view problem) {
   return Fail(ErrorCode::kInvalidArgument,
               "the address of the server is not acceptable: " + std::string(problem) +
-                  "; write http://HOST:PORT instead of '" + std::string(text) + "'");
+                  "; write http://HOST:PORT or https://HOST instead of '" + std::string(text) +
+                  "'");
 }
 
 /// Visible ASCII that has no meaning of its own in a URL beside its place here.
@@ -31,11 +32,13 @@ Result<ServerUrl> ServerUrl::Parse(std::string_view text, Schemes schemes) {
   if (text.contains('@'))  // with a password in front of it, perhaps
     return Refuse("...", "it has an '@', and a user or password have no place in it");
   if (is_https && !takes_https)
-    return Refuse(text, "https is not offered; put a TLS proxy on this machine");
+    return Fail(ErrorCode::kInvalidArgument,
+                "https is not offered here: give the server's own address, http://HOST:PORT, "
+                "instead of a TLS proxy's");
   if (text.starts_with(kHttp) || is_https) {
     rest.remove_prefix(is_https ? kHttps.size() : kHttp.size());
   } else if (text.contains("://")) {
-    return Refuse(text, takes_https ? "only http and https are offered" : "only http is offered");
+    return Refuse(text, "only http and https are offered");
   }
   if (!IsPlain(rest))
     return Refuse(text, "it has a character that is not allowed, such as a space or '?'");

@@ -8,7 +8,7 @@
 
 namespace itemgate::client {
 
-/// Where a server is: "http://host:port/prefix".
+/// Where a server is: "http://host:port/prefix", or https.
 struct ServerUrl {
   enum class Schemes { kHttp, kHttpOrHttps };
 
@@ -25,7 +25,7 @@ struct ServerUrl {
   /// "http://host:port/prefix"; what may be left out: "http://", the port (80, or 443), the prefix. Fails with
   /// kInvalidArgument, also for a scheme that is not wanted.
   [[nodiscard]] static Result<ServerUrl> Parse(std::string_view text,
-                                               Schemes schemes = Schemes::kHttp);
+                                               Schemes schemes = Schemes::kHttpOrHttps);
 };
 
 }  // namespace itemgate::client

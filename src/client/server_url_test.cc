@@ -23,14 +23,21 @@ TEST(ServerUrl, HasDefaults) {
   EXPECT_EQ(ServerUrl::Parse("http://[::1]:9000")->endpoint.port, 9000);
 }
 
-TEST(ServerUrl, TakesHttpsWhereThatIsWanted) {
-  const auto url = ServerUrl::Parse("https://items.example/a", ServerUrl::Schemes::kHttpOrHttps);
+TEST(ServerUrl, TakesHttps) {
+  const auto url = ServerUrl::Parse("https://items.example/a");
   ASSERT_TRUE(url);
   EXPECT_TRUE(url->is_https);
   EXPECT_EQ(url->endpoint.port, 443);
   EXPECT_EQ(url->ToString(), "https://items.example/a");
-  EXPECT_FALSE(ServerUrl::Parse("http://a", ServerUrl::Schemes::kHttpOrHttps)->is_https);
-  EXPECT_FALSE(ServerUrl::Parse("ftp://a", ServerUrl::Schemes::kHttpOrHttps));
+  EXPECT_EQ(ServerUrl::Parse("https://[::1]:8443")->endpoint.port, 8443);
+  EXPECT_FALSE(ServerUrl::Parse("http://a")->is_https);
+}
+
+TEST(ServerUrl, RefusesHttpsWhereOnlyHttpIsWanted) {
+  const auto url = ServerUrl::Parse("https://items.example", ServerUrl::Schemes::kHttp);
+  ASSERT_FALSE(url);
+  EXPECT_EQ(url.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(url.error().message.contains("https is not offered here")) << url.error().message;
 }
 
 TEST(ServerUrl, APasswordIsNotRepeated) {
@@ -39,14 +46,14 @@ TEST(ServerUrl, APasswordIsNotRepeated) {
 
 TEST(ServerUrl, RefusesWhatItCannotReach) {
   for (const char* text :
-       {"", "http://", "https://items.example", "ftp://items.example", "http://:8080",
+       {"", "http://", "https://", "ftp://items.example", "HTTPS://items.example", "http://:8080",
         "http://user@items.example", "http://items.example?x", "http://items.example/a b",
         "http://items.example:0", "http://items.example:65536", "http://items.example:x",
         "http://items.example:80\r\nEvil: yes", "http://::1:80"}) {
     const auto url = ServerUrl::Parse(text);
     ASSERT_FALSE(url) << text;
     EXPECT_EQ(url.error().code, ErrorCode::kInvalidArgument);
-    EXPECT_NE(url.error().message.find("http://HOST:PORT"), std::string::npos);
+    EXPECT_TRUE(url.error().message.contains("write http://HOST:PORT or https://HOST"));
   }
 }
 

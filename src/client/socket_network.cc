@@ -9,6 +9,8 @@
 #include <system_error>
 #include <utility>
 
+#include "client/tls_connection.h"
+
 namespace itemgate::client {
 namespace {
 
@@ -85,8 +87,8 @@ class SocketConnection final : public Connection {
 
 class SocketNetwork final : public Network {
  public:
-  SocketNetwork(Endpoint endpoint, const Clock& clock)
-      : endpoint_(std::move(endpoint)), clock_(clock) {}
+  SocketNetwork(Endpoint endpoint, std::optional<TlsContext> tls, const Clock& clock)
+      : endpoint_(std::move(endpoint)), tls_(std::move(tls)), clock_(clock) {}
 
   Result<std::unique_ptr<Connection>> Connect(Instant deadline) override {
     const auto address = Resolve(endpoint_);
@@ -97,20 +99,26 @@ class SocketNetwork final : public Network {
       return std::unexpected(ready.error());
     if (const auto connected = FinishConnectTcp(socket->get()); !connected)
       return std::unexpected(connected.error());
-    return std::make_unique<SocketConnection>(*std::move(socket), clock_);
+    auto connection = std::make_unique<SocketConnection>(*std::move(socket), clock_);
+    if (!tls_) return connection;
+    auto session = tls_->NewSession(endpoint_.host);
+    if (!session) return Fail(ErrorCode::kIo, session.error().message);
+    return Secure(std::move(connection), *std::move(session), deadline);
   }
 
   void Wait(Duration duration) override { (void)::poll(nullptr, 0, PollTimeout(duration)); }
 
  private:
   const Endpoint endpoint_;
+  const std::optional<TlsContext> tls_;
   const Clock& clock_;
 };
 
 }  // namespace
 
-std::unique_ptr<Network> MakeSocketNetwork(Endpoint endpoint, const Clock& clock) {
-  return std::make_unique<SocketNetwork>(std::move(endpoint), clock);
+std::unique_ptr<Network> MakeSocketNetwork(Endpoint endpoint, std::optional<TlsContext> tls,
+                                           const Clock& clock) {
+  return std::make_unique<SocketNetwork>(std::move(endpoint), std::move(tls), clock);
 }
 
 }  // namespace itemgate::client

@@ -1,14 +1,19 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "base/clock.h"
 #include "client/network.h"
 #include "net/tcp.h"
+#include "net/tls.h"
 
 namespace itemgate::client {
 
-/// The network of this machine: TCP, without threads; waits with poll. `clock` must outlive it.
-[[nodiscard]] std::unique_ptr<Network> MakeSocketNetwork(Endpoint endpoint, const Clock& clock);
+/// The network of this machine: TCP, with TLS if that is given; without threads; waits with poll. `clock` must outlive
+/// it. REQUIRES: `tls` has a session for the endpoint's host.
+[[nodiscard]] std::unique_ptr<Network> MakeSocketNetwork(Endpoint endpoint,
+                                                         std::optional<TlsContext> tls,
+                                                         const Clock& clock);
 
 }  // namespace itemgate::client

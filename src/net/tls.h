@@ -45,7 +45,8 @@ struct TlsWords {
   std::string_view server_versions;
 };
 
-/// What all TLS connections to one server share: trust, our certificate. One thread at a time.
+/// What all TLS connections to one server share: trust, our certificate. Does not change: any thread may ask it for a
+/// session.
 class TlsContext {
  public:
   /// Reads the files. Fails with kInvalidArgument; the message names the file and what is wrong with it, or the server
