@@ -68,7 +68,7 @@ class ExpandInputsTest : public testing::Test {
     for (const InputFile& file : inputs.files)
       names.push_back(fs::relative(file.path, root_).string());
     for (const UnreadableInput& input : inputs.unreadable)
-      names.push_back(fs::relative(input.path, root_).string() + ": " +
+      names.push_back(fs::path(input.path).lexically_relative(root_).string() + ": " +
                       std::string(ErrorCodeName(input.error.code)));
     return names;
   }
