@@ -107,10 +107,11 @@ TEST_F(ClusterLiveTest, FollowsASlotThatIsBeingMovedAndWasMoved) {
               ElementsAre("OK"));  // by ASK
   EXPECT_EQ(Redirections(), 1u);
   for (const auto& server : servers_) server->Run({"CLUSTER", "SETSLOT", slot, "NODE", to_id});
-  EXPECT_THAT(Call("moves", CommandList("GET", "moves")).replies, ElementsAre("1"));  // by MOVED
-  EXPECT_EQ(Redirections(), 2u);
   EXPECT_THAT(Call("moves", CommandList("GET", "moves")).replies, ElementsAre("1"));
-  EXPECT_EQ(Redirections(), 2u);
+  const auto redirections = Redirections();
+  EXPECT_LE(redirections, 2u);  // by MOVED, unless it has asked where the slots are meanwhile
+  EXPECT_THAT(Call("moves", CommandList("GET", "moves")).replies, ElementsAre("1"));
+  EXPECT_EQ(Redirections(), redirections);
 }
 
 TEST_F(ClusterLiveTest, FollowsTheReplicaThatReplacesAKilledPrimary) {

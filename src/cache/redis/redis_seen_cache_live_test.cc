@@ -264,7 +264,9 @@ TEST_F(RedisSeenCacheLiveTest, AllDeadOrNeverThereAnswersAtOnce) {
 }
 
 TEST_F(RedisSeenCacheLiveTest, AFullServerEvictsOrRefusesAndNothingElseHappens) {
-  Open();
+  RedisSeenCacheOptions options = OptionsFor({server_.endpoint().ToString()});
+  options.deadline = std::chrono::seconds(30);  // what is lost is refused, and not late
+  Open(options);
   const std::vector<SeenItem> items = SeenItemsOf("item", 30'000);
   server_.Run({"CONFIG", "SET", "maxmemory", "4mb"});
   server_.Run({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
