@@ -122,8 +122,9 @@ class ManyTest(ServerTest):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         # The near cache has its memory from the start; some kernels count a page of it once it is looked at.
-        self.server = self.serve("--limits.connections-per-address", "0", "--http.idle-time", "10m", "--near-cache.keys",
-                                 "1000", "--backend.simulated-delay", "10m", "--admission.delay-target", "0s")
+        self.server = self.serve("--limits.connections-per-address", "0", "--http.idle-time", "10m",
+                                 "--near-cache.keys", "1000", "--backend.simulated-delay", "10m",
+                                 "--admission.delay-target", "0s")
         self.connections = []
         self.addCleanup(lambda: [connection.reset() for connection in self.connections])
 
