@@ -8,8 +8,8 @@ import random
 import subprocess
 import unittest
 
-from blackbox import NOT_FOUND, OK, SOME_ITEMS
-from blackbox import Acks, StoreTest, start
+from blackbox import NOT_FOUND, OK, SOME_ITEMS, USAGE
+from blackbox import Acks, StoreTest, run, start
 
 LIMIT = 16 << 20
 
@@ -44,6 +44,29 @@ class ByteTest(StoreTest):
         everything = self.itemgate("get", *expected).out
         self.assertEqual(everything, b"".join(expected.values()))
         self.assertEqual(self.assert_clean(), len(AWKWARD))
+
+    def test_what_was_exported_can_be_imported_into_another_store(self):
+        for content in AWKWARD.values():
+            self.save(content, "--media-type", "text/x-awkward")
+            self.save(content, "--scope", "again")
+        self.save(b'{"b": 1, "a": 2}', "--scope", "orders", "--key", "json")
+        before = self.itemgate("export", "--quiet").json()
+        path = self.folder / "all.ndjson.zst"
+        self.itemgate("export", "--quiet", "--output", path)
+
+        self.data = self.folder / "other"
+        imported = self.itemgate("import", "--json", "--quiet", "--exported", "--senders", 1, path).json()[-1]
+        self.assertEqual((imported["created"], imported["refused"]), (2 * len(AWKWARD) + 1, 0))
+        after = self.itemgate("export", "--quiet").json()
+        for item in before + after:
+            del item["saved_at"]
+        self.assertEqual(after, before)
+
+        again = self.itemgate("import", "--json", "--quiet", "--exported", path).json()[-1]
+        self.assertEqual((again["created"], again["duplicates"]), (0, len(before)))
+        refused = run("import", "--data", self.data, "--exported", "--scope", "x", path)
+        self.assertEqual(refused.status, USAGE)
+        self.assertIn("with --exported, leave out", refused.err)
 
     def test_every_single_byte_is_an_item(self):
         paths = [self.write(f"{byte:03}", bytes([byte])) for byte in range(256)]

@@ -6,7 +6,9 @@
 
 namespace itemgate::cli {
 
-void ImportBatch::Add(std::string_view content, Origin origin) {
+void ImportBatch::Add(std::string_view content, const ImportTerms& terms, Origin origin) {
+  if (empty()) terms_ = terms;
+  ITEMGATE_CHECK(terms_ == terms);
   entries_.push_back({std::move(origin), bytes_.size(), content.size()});
   bytes_.append(content);
 }

@@ -10,11 +10,20 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "itemgate/scope.h"
 
 namespace itemgate::cli {
 
 /// The name of an input, shared by the records that came from it, whose batches end at different times.
 using SourceName = std::shared_ptr<const std::string>;
+
+/// Where contents are saved, and as what.
+struct ImportTerms {
+  Scope scope;
+  std::string media_type;
+
+  friend bool operator==(const ImportTerms&, const ImportTerms&) = default;
+};
 
 /// Records on their way from the reader to a sender.
 class ImportBatch {
@@ -24,11 +33,13 @@ class ImportBatch {
     std::uint64_t line = 0;
   };
 
-  void Add(std::string_view content, Origin origin);
+  /// REQUIRES: the batch is empty, or its terms are these.
+  void Add(std::string_view content, const ImportTerms& terms, Origin origin);
 
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_.size(); }
+  [[nodiscard]] const ImportTerms& terms() const { return terms_; }
   [[nodiscard]] const Origin& origin(std::size_t i) const { return entries_[i].origin; }
   /// Views of the batch, in order.
   [[nodiscard]] std::vector<std::string_view> Contents() const;
@@ -40,6 +51,7 @@ class ImportBatch {
     std::size_t bytes = 0;
   };
 
+  ImportTerms terms_;  // of all of them
   std::string bytes_;  // of all contents, one behind the other
   std::vector<Entry> entries_;
 };

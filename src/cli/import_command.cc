@@ -28,6 +28,10 @@ line. Every other byte is kept as it is. Empty lines and files are passed over a
 gzip and zstd are recognised by their first bytes and decompressed. Folders are read with all that
 is below them, without hidden files. Patterns may be quoted: '*.gz', 'logs/**/*.ndjson'.
 
+With --exported each line is an item as 'itemgate export' writes it: its content is saved in its
+scope and with its media type. Ids and times are new; an empty store that is given all items with
+--senders 1 gives the same ids.
+
 Items are saved in about the order of the input; in exactly that order with --senders 1.
 Problems are told as FILE:LINE: what. A refused item or unreadable file does not stop the rest,
 unless --on-error stop is given; a store that cannot save does. Importing again is harmless: what is
@@ -44,6 +48,7 @@ struct ImportSettings {
   int senders = 4;
   bool keep_carriage_return = false;
   bool as_is = false;
+  bool exported = false;
   bool acknowledge_each = false;
   bool quiet = false;
 };
@@ -82,13 +87,12 @@ class Import {
     const Interrupt interrupt;
     for (const UnreadableInput& input : inputs_.unreadable)
       report_.OnUnreadable({std::make_shared<const std::string>(input.path), 1}, input.error);
-    const SaveOptions options{.scope = scope, .media_type = settings_.media_type};
     ImportRun run(
         report_,
-        [&](std::span<const std::string_view> contents) {
-          return items.SaveItems(contents, options);
+        [&](std::span<const std::string_view> contents, const ImportTerms& terms) {
+          return items.SaveItems(contents, {.scope = terms.scope, .media_type = terms.media_type});
         },
-        RunOptions());
+        RunOptions(scope));
     run.Run(inputs_.files, {.token = interrupt.token(), .descriptor = interrupt.descriptor()});
     report_.Finish();
     const ImportEnd end = interrupt.requested()   ? ImportEnd::kInterrupted
@@ -100,12 +104,14 @@ class Import {
   }
 
  private:
-  [[nodiscard]] ImportRunOptions RunOptions() const {
-    return {.split = RuleOf(settings_.split),
+  [[nodiscard]] ImportRunOptions RunOptions(Scope scope) const {
+    return {.form = settings_.exported ? RecordForm::kExportedItem : RecordForm::kContent,
+            .terms = {.scope = scope, .media_type = settings_.media_type},
+            .split = RuleOf(settings_.split),
             .line_ends = settings_.keep_carriage_return ? LineEnds::kKeepCarriageReturn
                                                         : LineEnds::kDropCarriageReturn,
             .encoding = settings_.as_is ? Encoding::kAsIs : Encoding::kDetected,
-            .record_bytes_max = context_.options().item_bytes_max,
+            .content_bytes_max = context_.options().item_bytes_max,
             .senders = settings_.senders};
   }
 
@@ -145,7 +151,21 @@ ExitStatus ReportUnreadable(Context& context, const std::vector<UnreadableInput>
   return status;
 }
 
+/// What an exported item says itself.
+Result<void> CheckExported(const Context& context, const ImportSettings& settings) {
+  if (!settings.exported) return {};
+  const CommonOptions& common = context.options();
+  const bool chooses_scope = common.scope != Scope::kDefaultName || common.key != "bytes";
+  if (settings.split == "auto" && settings.media_type.empty() && !chooses_scope) return {};
+  return Fail(
+      ErrorCode::kInvalidArgument,
+      "exported items are lines, each with its scope and media type: with --exported, leave "
+      "out --split, --scope, --key and --media-type");
+}
+
 ExitStatus RunImport(Context& context, const ImportSettings& settings) {
+  if (const auto sound = CheckExported(context, settings); !sound)
+    return context.Report(sound.error());
   const auto scope = context.ChosenScope();
   if (!scope) return context.Report(scope.error());
   const std::vector<std::string> paths =
@@ -180,6 +200,8 @@ void AddOptions(CLI::App& command, ImportSettings& settings) {
       .add_option("--media-type", settings.media_type,
                   "Kept with new items, such as application/json")
       ->type_name("TYPE");
+  command.add_flag("--exported", settings.exported,
+                   "Lines are items of 'itemgate export', each with its scope and media type");
   command.add_flag("--acks", settings.acknowledge_each,
                    "Print a line of JSON for each item when it is durable");
   command.add_flag("-q,--quiet", settings.quiet, "Show no progress");
@@ -190,16 +212,17 @@ void AddOptions(CLI::App& command, ImportSettings& settings) {
 void AddImportCommand(CLI::App& root, Context& context) {
   // Shared by the parser, which fills it, and the command, which reads it.
   const auto settings = std::make_shared<ImportSettings>();
-  CLI::App& command =
-      AddCommand(root, context,
-                 {.name = "import",
-                  .summary = "Save the items of files, folders, patterns or standard input",
-                  .details = kDetails,
-                  .examples = "  itemgate import events.ndjson.gz\n"
-                              "  itemgate import --split paragraphs /var/lib/apt/lists/*_Packages\n"
-                              "  itemgate import --scope photos --split files ~/Pictures\n"
-                              "  tail -f events.log | itemgate import --acks\n"},
-                 [&context, settings] { return RunImport(context, *settings); });
+  CLI::App& command = AddCommand(
+      root, context,
+      {.name = "import",
+       .summary = "Save the items of files, folders, patterns or standard input",
+       .details = kDetails,
+       .examples = "  itemgate import events.ndjson.gz\n"
+                   "  itemgate import --split paragraphs /var/lib/apt/lists/*_Packages\n"
+                   "  itemgate import --scope photos --split files ~/Pictures\n"
+                   "  tail -f events.log | itemgate import --acks\n"
+                   "  itemgate export --data old | itemgate import --exported --data new\n"},
+      [&context, settings] { return RunImport(context, *settings); });
   AddOptions(command, *settings);
   AddScopeOptions(command, context);
   AddItemLimitOption(command, context);

@@ -10,11 +10,37 @@
 
 #include "base/check.h"
 #include "cli/text.h"
+#include "client/answer_json.h"
 #include "transfer/decompress.h"
 #include "transfer/descriptor_source.h"
 
 namespace itemgate::cli {
 namespace {
+
+/// Of a record with a content of the greatest size.
+std::size_t RecordBytesMax(const ImportRunOptions& options) {
+  constexpr std::size_t kEscapedBytes = 6;          // of a byte: \u0001
+  constexpr std::size_t kOtherMembersBytes = 4096;  // of an exported item
+  return options.form == RecordForm::kContent
+             ? options.content_bytes_max
+             : kEscapedBytes * options.content_bytes_max + kOtherMembersBytes;
+}
+
+/// Also proves that the content is the one that was exported.
+Result<Item> ReadExportedItem(std::string_view line) {
+  auto item = client::ParseItemLine(line);
+  if (!item && item.error().code != ErrorCode::kUnsupported) return item;
+  if (!item)
+    return Fail(ErrorCode::kInvalidArgument,
+                "no item as 'itemgate export' writes it; a line that is a content itself is "
+                "imported without --exported");
+  const auto key = MakeContentKey(item->key.scope, item->content);
+  if (!key) return std::unexpected(key.error());
+  if (*key != item->key)
+    return Fail(ErrorCode::kInvalidArgument,
+                "the content does not have the sha256 beside it: the line was changed");
+  return item;
+}
 
 std::string_view WithoutCompressionEnding(std::string_view path) {
   for (const std::string_view ending : {".gz", ".zst"})
@@ -65,9 +91,9 @@ class ImportRun::Reading {
     const auto name = std::make_shared<const std::string>(input.path);
     auto source = Open(input.path);
     if (!source) return Unreadable({name, 1}, source.error());
-    RecordReader reader(**source, {.split = SplitFor(run_.options_.split, input.path),
+    RecordReader reader(**source, {.split = SplitOf(input.path),
                                    .line_ends = run_.options_.line_ends,
-                                   .record_bytes_max = run_.options_.record_bytes_max});
+                                   .record_bytes_max = RecordBytesMax(run_.options_)});
     std::uint64_t next_line = 1;
     while (!should_stop()) {
       const auto record = reader.Next();
@@ -88,6 +114,11 @@ class ImportRun::Reading {
     bytes_accounted_ = 0;
   }
 
+  [[nodiscard]] RecordSplit SplitOf(const std::string& path) const {
+    return run_.options_.form == RecordForm::kExportedItem ? RecordSplit::kLines
+                                                           : SplitFor(run_.options_.split, path);
+  }
+
   Result<std::unique_ptr<ByteSource>> Open(const std::string& path) {
     const DescriptorSourceOptions options{.stop_descriptor = stop_.descriptor,
                                           .before_waiting = [this] { HandOver(); }};
@@ -100,7 +131,7 @@ class ImportRun::Reading {
       source = *std::move(file);
     }
     if (run_.options_.encoding == Encoding::kAsIs) return source;
-    const bool whole = SplitFor(run_.options_.split, path) == RecordSplit::kWhole;
+    const bool whole = SplitOf(path) == RecordSplit::kWhole;
     return Decompressed(std::move(source),
                         whole ? OtherCompression::kTakeAsIs : OtherCompression::kRefuse);
   }
@@ -111,16 +142,29 @@ class ImportRun::Reading {
         ++empty_;
         return;
       case Record::Kind::kTooLarge:
-        run_.report_.OnRefused(
-            {name, record.line},
-            {ErrorCode::kTooLarge, fmt::format("longer than the limit of {} for an item",
-                                               FormatBytes(run_.options_.record_bytes_max))});
-        return;
+        return TooLarge({name, record.line});
       case Record::Kind::kComplete:
         break;
     }
-    if (batch_.bytes() + record.content.size() > run_.options_.batch_bytes_max) HandOver();
-    batch_.Add(record.content, {name, record.line});
+    const ImportBatch::Origin origin{name, record.line};
+    if (run_.options_.form == RecordForm::kContent)
+      return Add(record.content, run_.options_.terms, origin);
+    const auto item = ReadExportedItem(record.content);
+    if (!item) return run_.report_.OnRefused(origin, item.error());
+    if (item->content.size() > run_.options_.content_bytes_max) return TooLarge(origin);
+    Add(item->content, {item->key.scope, item->media_type}, origin);
+  }
+
+  void Add(std::string_view content, const ImportTerms& terms, const ImportBatch::Origin& origin) {
+    const bool fits = batch_.bytes() + content.size() <= run_.options_.batch_bytes_max;
+    if (!fits || batch_.terms() != terms) HandOver();
+    batch_.Add(content, terms, origin);
+  }
+
+  void TooLarge(const ImportBatch::Origin& origin) {
+    run_.report_.OnRefused(
+        origin, {ErrorCode::kTooLarge, fmt::format("longer than the limit of {} for an item",
+                                                   FormatBytes(run_.options_.content_bytes_max))});
   }
 
   void Unreadable(const ImportBatch::Origin& origin, const Error& error) {
@@ -164,7 +208,7 @@ void ImportRun::Run(std::span<const InputFile> inputs, const ImportStop& stop) {
 
 void ImportRun::Send() {
   while (const auto batch = queue_.Pop()) {
-    report_.OnSaved(*batch, save_(batch->Contents()));
+    report_.OnSaved(*batch, save_(batch->Contents(), batch->terms()));
     if (report_.store_failure()) queue_.Abandon();
   }
 }

@@ -30,11 +30,19 @@ enum class Encoding {
   kAsIs,
 };
 
+/// What a record is.
+enum class RecordForm {
+  kContent,
+  kExportedItem,  // a line that `itemgate export` has written: a content, its scope and its media type
+};
+
 struct ImportRunOptions {
-  SplitRule split = SplitRule::kByName;
+  RecordForm form = RecordForm::kContent;
+  ImportTerms terms;                     // of contents
+  SplitRule split = SplitRule::kByName;  // exported items are lines
   LineEnds line_ends = LineEnds::kDropCarriageReturn;
   Encoding encoding = Encoding::kDetected;
-  std::size_t record_bytes_max = 16 << 20;
+  std::size_t content_bytes_max = 16 << 20;
   std::size_t batch_items_max = 1000;
   std::size_t batch_bytes_max = 1 << 20;  // a larger record is a batch by itself
   int senders = 4;
@@ -48,11 +56,13 @@ struct ImportStop {
 
 /// Reads inputs one after the other, takes them apart and sends the records, in batches, from several threads.
 ///
-/// At most as many batches wait as there are senders, so memory is bounded by the limits of a batch or a record, times
-/// twice the senders. A reader that has to wait for input sends what it has first.
+/// The contents of a batch have the same terms. At most as many batches wait as there are senders, so memory is bounded
+/// by the limits of a batch or a record, times twice the senders. A reader that has to wait for input sends what it has
+/// first.
 class ImportRun {
  public:
-  using SaveBatch = std::function<std::vector<SaveResult>(std::span<const std::string_view>)>;
+  using SaveBatch =
+      std::function<std::vector<SaveResult>(std::span<const std::string_view>, const ImportTerms&)>;
 
   /// `report` must outlive the run. `save` is called from all senders at once.
   ImportRun(ImportReport& report, SaveBatch save, const ImportRunOptions& options);

@@ -17,6 +17,7 @@
 
 #include "base/mutex.h"
 #include "cli/captured_output.h"
+#include "key/item_json.h"
 #include "testing/manual_executor.h"
 
 namespace itemgate::cli {
@@ -28,8 +29,10 @@ namespace fs = std::filesystem;
 /// does not know of those that begin with "unknown".
 class FakeService {
  public:
-  std::vector<SaveResult> Save(std::span<const std::string_view> contents) {
+  std::vector<SaveResult> Save(std::span<const std::string_view> contents,
+                               const ImportTerms& terms) {
     const MutexLock lock(mu_);
+    for (const std::string_view content : contents) terms_.emplace(content, terms);
     largest_batch_ = std::max(largest_batch_, contents.size());
     std::vector<SaveResult> results;
     for (const std::string_view content : contents)
@@ -42,6 +45,11 @@ class FakeService {
     std::set<std::string> contents;
     for (const auto& [content, id] : ids_) contents.insert(content);
     return contents;
+  }
+
+  ImportTerms terms_of(const std::string& content) {
+    const MutexLock lock(mu_);
+    return terms_.at(content);
   }
 
   std::size_t largest_batch() {
@@ -64,6 +72,7 @@ class FakeService {
 
   Mutex mu_;
   std::map<std::string, std::uint64_t> ids_ GUARDED_BY(mu_);
+  std::map<std::string, ImportTerms, std::less<>> terms_ GUARDED_BY(mu_);
   std::size_t largest_batch_ GUARDED_BY(mu_) = 0;
 };
 
@@ -84,7 +93,10 @@ class ImportRunTest : public testing::Test {
   ImportTally Import(const std::vector<InputFile>& inputs, const ImportRunOptions& options = {},
                      const ImportReportOptions& report_options = {}) {
     ImportReport report(context_, report_options);
-    ImportRun run(report, [this](auto contents) { return service_.Save(contents); }, options);
+    ImportRun run(
+        report,
+        [this](auto contents, const ImportTerms& terms) { return service_.Save(contents, terms); },
+        options);
     run.Run(inputs, stop_);
     report.Finish();
     return report.tally();
@@ -142,7 +154,7 @@ TEST_F(ImportRunTest, KeepsBatchesWithinTheirLimits) {
 
 TEST_F(ImportRunTest, TellsFileAndLineOfWhatIsRefused) {
   const ImportTally tally = Import({Write("a.txt", "good\nbad one\n\ntoo long for this\nlast\n")},
-                                   {.record_bytes_max = 8, .senders = 1});
+                                   {.content_bytes_max = 8, .senders = 1});
   EXPECT_EQ(service_.contents(), (Contents{"good", "last"}));
   EXPECT_EQ(tally.refused, 2u);
   EXPECT_EQ(Printed(err_),
@@ -152,7 +164,7 @@ TEST_F(ImportRunTest, TellsFileAndLineOfWhatIsRefused) {
 
 TEST_F(ImportRunTest, StopsReadingAtAProblemIfAsked) {
   const ImportTally tally = Import({Write("a.txt", "one\ntoo long\n"), Write("b.txt", "two\n")},
-                                   {.record_bytes_max = 4}, {.on_error = OnError::kStop});
+                                   {.content_bytes_max = 4}, {.on_error = OnError::kStop});
   EXPECT_EQ(tally.refused, 1u);
   EXPECT_EQ(service_.contents(), Contents{"one"});
 }
@@ -161,8 +173,10 @@ TEST_F(ImportRunTest, StopsWhenTheStoreCannotSave) {
   std::string text = "fail\n";
   for (int i = 0; i < 10'000; ++i) text += std::to_string(i) + "\n";
   ImportReport report(context_, {});
-  ImportRun run(report, [this](auto contents) { return service_.Save(contents); },
-                {.batch_items_max = 1, .senders = 1});
+  ImportRun run(
+      report,
+      [this](auto contents, const ImportTerms& terms) { return service_.Save(contents, terms); },
+      {.batch_items_max = 1, .senders = 1});
   run.Run(std::vector<InputFile>{Write("a.txt", text)}, stop_);
   EXPECT_TRUE(report.should_stop());
   ASSERT_TRUE(report.store_failure());
@@ -196,6 +210,53 @@ TEST_F(ImportRunTest, AcknowledgesEachSavedItemWithItsPlace) {
             "{\"source\":\"a.txt\",\"line\":3,\"outcome\":\"duplicate\",\"id\":1}\n");
 }
 
+TEST_F(ImportRunTest, SavesExportedItemsInTheirScopesAndWithTheirMediaTypes) {
+  const auto line = [](const std::string& scope, const std::string& content,
+                       const std::string& media_type) {
+    const Scope named = Scope::Named(scope).value();
+    return ItemJson({.id = ItemId{1},
+                     .key = MakeContentKey(named, content).value(),
+                     .content = content,
+                     .media_type = media_type},
+                    ItemContent::kInclude) +
+           "\n";
+  };
+  const std::string binary("\0\xFF\r\n", 4);
+  const ImportTally tally =
+      Import({Write("all.export", line("default", "plain \"text\"", "text/plain") +
+                                      line("photos", binary, "") +
+                                      line("orders+json", "{\"b\": 1, \"a\": 2}", ""))},
+             {.form = RecordForm::kExportedItem});
+
+  EXPECT_EQ(tally.created, 3u);
+  EXPECT_EQ(service_.terms_of("plain \"text\""), (ImportTerms{Scope(), "text/plain"}));
+  EXPECT_EQ(service_.terms_of(binary), (ImportTerms{Scope::Named("photos").value(), ""}));
+  EXPECT_EQ(service_.terms_of("{\"b\": 1, \"a\": 2}"),
+            (ImportTerms{Scope::Named("orders+json").value(), ""}));
+}
+
+TEST_F(ImportRunTest, RefusesLinesThatAreNoExportedItems) {
+  std::string changed = ItemJson(
+      {.id = ItemId{1}, .key = MakeContentKey(Scope(), "right").value(), .content = "right"},
+      ItemContent::kInclude);
+  changed.replace(changed.find("right"), 5, "wrong");
+  std::string long_item = ItemJson({.id = ItemId{2},
+                                    .key = MakeContentKey(Scope(), "123456789").value(),
+                                    .content = "123456789"},
+                                   ItemContent::kInclude);
+  const ImportTally tally =
+      Import({Write("a.ndjson", "{\"a\": 1}\n" + changed + "\n" + long_item + "\n")},
+             {.form = RecordForm::kExportedItem, .content_bytes_max = 8});
+
+  EXPECT_EQ(tally.refused, 3u);
+  EXPECT_EQ(service_.contents(), Contents{});
+  EXPECT_EQ(Printed(err_),
+            "a.ndjson:1: no item as 'itemgate export' writes it; a line that is a content itself "
+            "is imported without --exported\n"
+            "a.ndjson:2: the content does not have the sha256 beside it: the line was changed\n"
+            "a.ndjson:3: longer than the limit of 8 bytes for an item\n");
+}
+
 TEST_F(ImportRunTest, TellsAFewProblemsInFullAndCountsTheRest) {
   std::string text;
   for (int i = 0; i < 50; ++i) text += "bad\n";
@@ -216,10 +277,10 @@ TEST_F(ImportRunTest, SendsWhatItHasBeforeItWaitsAndStopsWaitingWhenAsked) {
   ImportReport report(context_, {});
   std::ofstream writer;
   ImportRun run(report,
-                [&](auto contents) {
+                [&](auto contents, const ImportTerms& terms) {
                   stop.request_stop();
                   EXPECT_EQ(::write(stop_pipe[1], "x", 1), 1);
-                  return service_.Save(contents);
+                  return service_.Save(contents, terms);
                 },
                 {});
   std::thread opening([&] {

@@ -303,6 +303,13 @@ Result<std::vector<Item>> ParseItems(std::string_view body) {
   return ParseEach<Item>(body, "items", OfObject(ParseItem));
 }
 
+Result<Item> ParseItemLine(std::string_view line) {
+  Document document;
+  const auto root = document.Parse(line);
+  if (!root) return std::unexpected(root.error());
+  return ParseItem(*root);
+}
+
 Result<std::vector<Digest>> ParseMissing(std::string_view body) {
   return ParseEach<Digest>(body, "missing", [](const element& part) -> Result<Digest> {
     std::string_view hex;

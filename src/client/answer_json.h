@@ -33,6 +33,8 @@ struct BatchLine {
 [[nodiscard]] Result<BatchLine> ParseBatchLine(std::string_view line);
 
 [[nodiscard]] Result<std::vector<Item>> ParseItems(std::string_view body);
+/// One item with its content, as ItemJson writes it.
+[[nodiscard]] Result<Item> ParseItemLine(std::string_view line);
 [[nodiscard]] Result<std::vector<Digest>> ParseMissing(std::string_view body);
 [[nodiscard]] Result<std::vector<InFlightSave>> ParseInFlight(std::string_view body);
 [[nodiscard]] Result<std::vector<ParkedContent>> ParseParked(std::string_view body);
