@@ -14,7 +14,8 @@ namespace itemgate {
 /// This process's bounded memory of saved keys and their ids. Positive only: what it does not know may well be saved.
 ///
 /// A fixed array of buckets of eight keys; a full bucket forgets about the key that was not asked for longest (CLOCK).
-/// Safe from any thread. At most 58 bytes per key once filled; a bucket's memory is touched when its first key comes.
+/// Safe from any thread. At most 58 bytes per key once filled; memory is taken as keys come, in huge pages if the
+/// system gives them.
 class NearCache {
  public:
   /// Room for about `key_count_max` keys; 0 makes a cache that remembers nothing.
