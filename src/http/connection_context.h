@@ -11,7 +11,7 @@
 #include "http/application.h"
 #include "http/date_line.h"
 #include "http/limits.h"
-#include "http/request.h"
+#include "http/request_parser.h"
 #include "net/executor.h"
 
 namespace itemgate::http {
@@ -46,9 +46,9 @@ struct ConnectionContext {
   std::shared_ptr<AnswerMailbox> answers;  // co-owned by whoever owes an answer
   LoopCounters& counters;
 
-  Instant now{};      // of this round of the loop; whoever calls a connection keeps it current
-  DateLine date;      // likewise
-  Request request{};  // the one that is being looked at; its memory is used again
+  Instant now{};       // of this round of the loop; whoever calls a connection keeps it current
+  DateLine date;       // likewise
+  HeadReader heads{};  // of the request that is being looked at
   std::size_t gathered_bytes = 0;  // of the bodies that are being received
   std::string spare_output{};      // lent to the connection that has something to send
 };

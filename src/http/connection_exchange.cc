@@ -58,7 +58,9 @@ class ServerConnection::CurrentExchange final : public Exchange {
   CurrentExchange(ServerConnection& connection, std::string_view body)
       : connection_(connection), body_(body) {}
 
-  [[nodiscard]] const Request& request() const override { return connection_.context_.request; }
+  [[nodiscard]] const Request& request() const override {
+    return connection_.context_.heads.request();
+  }
   [[nodiscard]] std::string_view body() const override { return body_; }
   [[nodiscard]] std::string_view peer() const override { return connection_.peer_; }
   [[nodiscard]] Executor& loop() override { return connection_.context_.loop; }

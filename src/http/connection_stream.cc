@@ -84,7 +84,7 @@ void ServerConnection::OpenStream() {
   ++first_sequence_;
   StartReading(Reading::kStream);
   stream_ = std::make_unique<ConnectionStream>(*this);
-  stream_->SetHandler(context_.application.Open(context_.request, *stream_));
+  stream_->SetHandler(context_.application.Open(context_.heads.request(), *stream_));
   ITEMGATE_CHECK(stream_->is_finished() || stream_->handler() != nullptr);
   if (is_draining_ && !stream_->is_finished()) stream_->handler()->Draining();
 }

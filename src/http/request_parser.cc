@@ -234,4 +234,16 @@ std::expected<Framing, ParseProblem> ParseHead(std::string_view head, Request& r
   return framing;
 }
 
+std::expected<Framing, ParseProblem> HeadReader::Read(std::string_view head) {
+  if (head == head_) return framing_;
+  head_ = head;
+  auto framing = ParseHead(head_, request_);
+  if (framing) {
+    framing_ = *framing;
+  } else {
+    head_.clear();
+  }
+  return framing;
+}
+
 }  // namespace itemgate::http

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "http/limits.h"
@@ -55,5 +56,25 @@ class HeadScanner {
 /// never both; one Host, which an absolute target must agree with.
 [[nodiscard]] std::expected<Framing, ParseProblem> ParseHead(std::string_view head,
                                                              Request& request);
+
+/// Reads heads one after the other and remembers the last one. Those of one sender are mostly the same, byte for byte,
+/// and say the same then: such a head is compared, and neither scanned nor parsed again.
+class HeadReader {
+ public:
+  /// How long the head is that `input` begins with, if it is the remembered one; else 0.
+  [[nodiscard]] std::size_t Recognize(std::string_view input) const {
+    return input.starts_with(head_) ? head_.size() : 0;
+  }
+
+  /// As ParseHead, of a copy of `head`: what request() refers to is valid until the next one is read.
+  [[nodiscard]] std::expected<Framing, ParseProblem> Read(std::string_view head);
+
+  [[nodiscard]] const Request& request() const { return request_; }
+
+ private:
+  std::string head_;  // empty if it could not be parsed
+  Framing framing_;
+  Request request_;  // its memory is used again
+};
 
 }  // namespace itemgate::http

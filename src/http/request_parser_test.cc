@@ -62,6 +62,36 @@ TEST(RequestParser, GivesTheHeadInItsParts) {
   EXPECT_FALSE(framing->keep_alive);
 }
 
+TEST(HeadReader, ReadsTheSameHeadOnceAndEveryOtherAnew) {
+  HeadReader heads;
+  std::string head = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n";
+  EXPECT_EQ(heads.Recognize(head), 0u);
+  ASSERT_TRUE(heads.Read(head));
+
+  EXPECT_EQ(heads.Recognize(head + "{\"a\":1}"), head.size());
+  EXPECT_EQ(heads.Recognize(std::string_view(head).substr(0, head.size() - 1)), 0u);
+  EXPECT_EQ(heads.Read(head).value().content_length, 7u);
+
+  head.replace(head.find('7'), 1, "8");
+  EXPECT_EQ(heads.Recognize(head), 0u);
+  EXPECT_EQ(heads.Read(head).value().content_length, 8u);
+  EXPECT_EQ(heads.Recognize(head), head.size());
+
+  head.assign(head.size(), 'x');  // what was read is not needed any more
+  EXPECT_EQ(heads.request().path, "/a");
+  EXPECT_EQ(heads.request().Find("host"), "a");
+}
+
+TEST(HeadReader, RefusesABadHeadEachTime) {
+  HeadReader heads;
+  ASSERT_TRUE(heads.Read("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+  const std::string bad = "GET / HTTP/1.1\r\n\r\n";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(heads.Recognize(bad), 0u);
+    EXPECT_EQ(heads.Read(bad).error().code, "bad_request");
+  }
+}
+
 TEST(RequestParser, KnowsWhatAConnectionIsKeptFor) {
   const auto keeps = [](std::string_view head) {
     Request request;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <span>
 #include <utility>
 
 #include "http/ascii.h"
@@ -58,7 +59,11 @@ constexpr std::array kReasons = std::to_array<std::pair<int, std::string_view>>(
 Response& Response::Add(std::string_view name, std::string_view value) {
   fields += name;
   fields += ": ";
-  for (const char c : value) fields += IsControl(c) && c != '\t' ? ' ' : c;
+  const std::size_t begin = fields.size();
+  fields += value;
+  for (char& c : std::span(fields).subspan(begin)) {
+    if (IsControl(c) && c != '\t') c = ' ';
+  }
   fields += "\r\n";
   return *this;
 }

@@ -168,18 +168,22 @@ bool ServerConnection::ReadHead() {
     if (input_.starts_with("\r\n")) input_.remove_prefix(2);
     if (input_.empty()) return false;
   }
-  const auto length = scanner_.Scan(input_, context_.limits);
-  if (!length) {
-    Fail(length.error());
-    return true;
+  std::size_t length = context_.heads.Recognize(input_);
+  if (length == 0) {
+    const auto scanned = scanner_.Scan(input_, context_.limits);
+    if (!scanned) {
+      Fail(scanned.error());
+      return true;
+    }
+    if (!scanned->has_value()) return false;
+    length = **scanned;
   }
-  if (!length->has_value()) return false;
-  const std::string_view head = input_.substr(0, **length);
+  const std::string_view head = input_.substr(0, length);
   input_.remove_prefix(head.size());
   head_begun_ = empty_line_skipped_ = false;
 
-  const auto framing = ParseHead(head, context_.request);
-  message_.is_head = context_.request.method == Method::kHead;
+  const auto framing = context_.heads.Read(head);
+  message_.is_head = context_.heads.request().method == Method::kHead;
   if (!framing) {
     Fail(framing.error());
   } else {
@@ -189,7 +193,7 @@ bool ServerConnection::ReadHead() {
 }
 
 void ServerConnection::BeginMessage(std::string_view head, const Framing& framing) {
-  const Request& request = context_.request;
+  const Request& request = context_.heads.request();
   context_.counters.requests.Add(1);
   message_ = {.is_head = request.method == Method::kHead,
               .is_http_1_0 = request.http_1_0,
@@ -251,9 +255,9 @@ bool ServerConnection::GatherBody() {
 
 const Request* ServerConnection::HeldRequest() {
   if (held_ == nullptr) return nullptr;
-  const bool is_sound = ParseHead(held_->head, context_.request).has_value();
+  const bool is_sound = context_.heads.Read(held_->head).has_value();
   ITEMGATE_CHECK(is_sound);  // it was before
-  return &context_.request;
+  return &context_.heads.request();
 }
 
 bool ServerConnection::DropBody() {
