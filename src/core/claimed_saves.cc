@@ -45,12 +45,13 @@ ClaimedSaves::ClaimedSaves(const Parts& parts, const Options& options)
   parts.claims.Watch([watchers = watchers_](auto number) { watchers->Changed(number); });
 }
 
-Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool sent) {
+Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool is_there) {
   const std::int64_t attempt = NewAttempt();
   const ContentKey& key = insertion.key;
   ClaimWatchers::Watch watch(watchers_, key);
   ClaimHolder seen;
   Instant seen_since{};
+  Instant looked_at{};
   Duration pause = options_.poll_min;
   bool in_doubt = false;
   while (true) {
@@ -60,16 +61,19 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool sent) {
       in_doubt = in_doubt || state.error().code == ErrorCode::kUnknown;
       // A claim that may be there must be found, or ours would hold it for as long as this server lives.
       if (!in_doubt)
-        co_return End(attempt, std::move(done),
-                      Fail(sent ? ErrorCode::kUnknown : state.error().code, state.error().message));
+        co_return End(
+            attempt, std::move(done),
+            Fail(is_there ? ErrorCode::kUnknown : state.error().code, state.error().message));
       (void)co_await Paused(parts_.executor, pause);
       continue;
     }
     const Instant now = parts_.clock.Now();
-    if (state->holder != seen) {
+    // A holder that nobody could look at meanwhile may have moved all the time.
+    if (state->holder != seen || now - looked_at > 2 * options_.poll_max) {
       seen = state->holder;
       seen_since = now;
     }
+    looked_at = now;
     const bool looks_dead = state->kind == Kind::kHeld && now - seen_since >= options_.lease;
     if (state->kind == Kind::kParked || state->kind == Kind::kResolved || looks_dead ||
         IsLeftOver(*state)) {
@@ -85,11 +89,11 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool sent) {
       co_return End(attempt, std::move(done), {});
     }
     if (state->kind == Kind::kRefused)
-      co_return End(
-          attempt, std::move(done),
-          Fail(sent ? ErrorCode::kUnknown : ErrorCode::kUnavailable, std::string(kRefusedText)));
+      co_return End(attempt, std::move(done),
+                    Fail(is_there ? ErrorCode::kUnknown : ErrorCode::kUnavailable,
+                         std::string(kRefusedText)));
     if (state->holder.attempt == attempt) {
-      if (state->kind == Kind::kResolved)
+      if (is_there || state->kind == Kind::kResolved)
         Confirm(insertion, state->holder, std::move(done));
       else
         Call(insertion, state->holder, std::move(done));
@@ -142,8 +146,12 @@ Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, Done done) {
     co_return;
   }
   if (is_early || sent.error().code == ErrorCode::kFailed) {
-    (void)co_await Insisted([&](auto told) { parts_.claims.Release(key, mine, std::move(told)); });
-    co_return End(mine.attempt, std::move(done), std::unexpected(sent.error()));
+    const ClaimState left =
+        co_await Insisted([&](auto told) { parts_.claims.Release(key, mine, std::move(told)); });
+    if (left.kind == Kind::kNobody)
+      co_return End(mine.attempt, std::move(done), std::unexpected(sent.error()));
+    // It was taken over meanwhile, by somebody who cannot know that nothing was sent.
+    co_return End(mine.attempt, std::move(done), Fail(ErrorCode::kUnknown, sent.error().message));
   }
   (void)co_await Insisted([&](auto told) { parts_.claims.Park(key, mine, std::move(told)); });
   End(mine.attempt, std::move(done), Fail(ErrorCode::kUnknown, sent.error().message));
@@ -157,7 +165,7 @@ Detached ClaimedSaves::Confirm(Insertion& insertion, ClaimHolder mine, Done done
   });
   if (state.kind != Kind::kSaved) {  // taken over meanwhile: its holder finds it in the backend
     Forget(mine.attempt);
-    Acquire(insertion, std::move(done), /*sent=*/true);
+    Acquire(insertion, std::move(done), /*is_there=*/true);
     co_return;
   }
   Fill(insertion, state);

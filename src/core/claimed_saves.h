@@ -48,12 +48,12 @@ class ClaimedSaves final : public BackendSaves {
 
   /// kUnknown also says that it is parked.
   void Save(Insertion& insertion, Done done) override {
-    Acquire(insertion, std::move(done), /*sent=*/false);
+    Acquire(insertion, std::move(done), /*is_there=*/false);
   }
 
  private:
-  /// `sent`: the backend was given it by an attempt before this one.
-  Detached Acquire(Insertion& insertion, Done done, bool sent);
+  /// `is_there`: the backend has it, as an attempt before this one has found out.
+  Detached Acquire(Insertion& insertion, Done done, bool is_there);
   Detached Call(Insertion& insertion, ClaimHolder mine, Done done);
   Detached Confirm(Insertion& insertion, ClaimHolder mine, Done done);
   using Ask = std::move_only_function<void(ClaimStore::Done)>;

@@ -23,6 +23,7 @@ class HeldBackend final : public ItemBackend {
     held_.push_back(std::move(done));
   }
   void FindItemsWithContent(const ContentKey&, std::string_view, FindDone done) override {
+    ++find_count;
     done(item_count);
   }
   void End(Result<void> result = {}) {
@@ -33,6 +34,7 @@ class HeldBackend final : public ItemBackend {
   }
 
   int sent_count = 0;
+  int find_count = 0;
   std::uint64_t item_count = 0;
 
  private:
@@ -105,6 +107,41 @@ TEST_F(ClaimedSavesTest, WhoeverTakesOverLooksAndNeverSends) {
   ASSERT_TRUE(first_.result && *first_.result);
   EXPECT_EQ(claims_.item_count(), 1U);
   EXPECT_EQ(backend_.sent_count, 1);
+}
+
+TEST_F(ClaimedSavesTest, WhatTheBackendIsKnownToHaveIsConfirmedWithoutAnotherLook) {
+  Save(one_, first_);  // and then its server stands still
+  Save(other_, second_);
+  executor_.Advance(30s);
+  ASSERT_EQ(claims_.StateOf(first_.insertion.key).kind, ClaimState::Kind::kParked);
+  const int looks = backend_.find_count;
+  backend_.End();
+  executor_.Advance(2s);
+  ASSERT_TRUE(first_.result && *first_.result);
+  EXPECT_EQ(backend_.find_count, looks);
+}
+
+TEST_F(ClaimedSavesTest, ARefusalIsNoCertaintyIfTheClaimWasTakenOverMeanwhile) {
+  Save(one_, first_);  // and then its server stands still
+  Save(other_, second_);
+  executor_.Advance(30s);
+  ASSERT_EQ(claims_.StateOf(first_.insertion.key).kind, ClaimState::Kind::kParked);
+  backend_.End(Fail(ErrorCode::kFailed, "no"));
+  ASSERT_TRUE(first_.result);
+  EXPECT_EQ(first_.result->error().code,
+            ErrorCode::kUnknown);  // whoever sends it again hears the same
+}
+
+TEST_F(ClaimedSavesTest, AHolderIsNotTakenForDeadForATimeInWhichNobodyLooked) {
+  Save(one_, first_);
+  Save(other_, second_);
+  executor_.Advance(2s);
+  claims_.FailNext(Error(ErrorCode::kUnknown, "no answer"));
+  for (int i = 0; i < 12; ++i) claims_.FailNext(Error(ErrorCode::kUnavailable, "away"));
+  executor_.Advance(15s);
+  EXPECT_EQ(claims_.StateOf(first_.insertion.key).holder.fence.epoch, 1);
+  executor_.Advance(12s);
+  EXPECT_EQ(claims_.StateOf(first_.insertion.key).holder.fence.epoch, 2);
 }
 
 TEST_F(ClaimedSavesTest, WhatADeadServerSentIsFoundAndConfirmed) {

@@ -318,9 +318,11 @@ void ItemIntegrationService::Impl::CallCommitted(SaveCall& call, const Result<vo
 void ItemIntegrationService::Impl::Settle(Saving& saving, const Result<void>& saved) {
   if (!saved) {
     const SaveResult refused = Refused(saved.error());  // the error ends with the saving
+    // What may have taken effect is not begun again by us: all who joined it are told the same.
+    const bool nobody_knows = refused.outcome == Outcome::kUnknown;
     auto* next = static_cast<Saving*>(in_flight_table_.PromoteNext(saving));
     Answer(saving, refused);
-    while (next != nullptr && next->only_waits) {
+    while (next != nullptr && (next->only_waits || nobody_knows)) {
       Saving& waiting = *next;
       next = static_cast<Saving*>(in_flight_table_.PromoteNext(waiting));
       Answer(waiting, refused);

@@ -338,6 +338,16 @@ TEST_F(BackendTest, AnUnknownSaveIsLookedForBeforeItIsRepeated) {
   EXPECT_EQ(held_.saved_count("a"), 1U);
 }
 
+TEST_F(BackendTest, WhoJoinedAnUnknownSaveIsToldTheSameAndNothingIsSentAgain) {
+  for (int i = 0; i < 3; ++i) Send("a");
+  held_.End("a", Fail(ErrorCode::kUnknown, "timed out"));
+  Run();
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(OutcomeOf(i), Outcome::kUnknown);
+  EXPECT_EQ(held_.saving_count(), 0U);
+  EXPECT_EQ(held_.find_count(), 1);  // of the first one
+  EXPECT_EQ(service().Statistics().in_flight, 0U);
+}
+
 TEST_F(BackendTest, WhatTheBackendHasIsNeverToldAsNotSaved) {
   for (const ErrorCode code :
        {ErrorCode::kStorageFull, ErrorCode::kUnavailable, ErrorCode::kTooLarge}) {
