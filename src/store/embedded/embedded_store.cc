@@ -132,9 +132,10 @@ Result<std::vector<std::optional<ItemId>>> EmbeddedStoreImpl::Find(
     std::span<const ContentKey> keys) {
   std::vector<const ContentKey*> pointers;
   for (const ContentKey& key : keys) pointers.push_back(&key);
+  // Before the index: an id that is seen there while its commit fails is given to another key, and durable with that.
+  const std::uint64_t durable = durable_.load(std::memory_order_acquire);
   const auto ids = index_->Find(pointers);
   if (!ids) return std::unexpected(ids.error());
-  const std::uint64_t durable = durable_.load(std::memory_order_acquire);
   std::vector<std::optional<ItemId>> found(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if ((*ids)[i].value != 0 && (*ids)[i].value <= durable) found[i] = (*ids)[i];

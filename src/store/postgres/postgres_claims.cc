@@ -57,6 +57,7 @@ ClaimState StateOf(const Rows& rows) {
 }  // namespace
 
 void PostgresClaims::Claim(const ContentKey& key, std::int64_t attempt, Done done) {
+  if (const auto may = options_.may_claim(); !may) return done(std::unexpected(may.error()));
   membership_.StartHeart();
   Statement statement = About(kClaim, key);
   statement.parameters.Add(attempt).Add(options_.server).Add(options_.generation);

@@ -20,9 +20,10 @@ namespace itemgate {
 class PostgresClaims final : public ClaimStore {
  public:
   struct Options {
-    std::int64_t server = 0;           // unpredictable: another one after each start
-    std::int64_t generation = 0;       // of the store, when it was opened
-    std::function<void()> on_refused;  // the store has another one; from the client's thread
+    std::int64_t server = 0;                  // unpredictable: another one after each start
+    std::int64_t generation = 0;              // of the store, when it was opened
+    std::function<void()> on_refused;         // the store has another one; from the client's thread
+    std::function<Result<void>()> may_claim;  // this program may make items; from any thread
     Duration timeout = std::chrono::seconds(10);
   };
 

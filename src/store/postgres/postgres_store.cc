@@ -134,6 +134,8 @@ class PostgresStoreImpl final : public PostgresStore {
   }
   /// REQUIRES: has_ended().
   [[nodiscard]] Error WhyEnded() const;
+  /// Under another generation it is the database that refuses, and ends what was claimed.
+  [[nodiscard]] Result<void> MayClaim() const;
 
   const Clock& clock_;
   const Options options_;
@@ -192,6 +194,7 @@ Result<void> PostgresStoreImpl::Start() {
       PostgresClaims::Options{.server = server,
                               .generation = generation_,
                               .on_refused = [this] { End(Ended::kGeneration); },
+                              .may_claim = [this] { return MayClaim(); },
                               .timeout = options_.timeout});
   last_id_.store(look.last_id, std::memory_order_relaxed);
   disk_bytes_.store(look.disk_bytes, std::memory_order_relaxed);
@@ -376,6 +379,11 @@ void PostgresStoreImpl::SawLastId(std::uint64_t id, bool by_others) {
   while (id > last && !last_id_.compare_exchange_weak(last, id, std::memory_order_relaxed)) {
   }
   if (by_others && id > last && options_.on_news) options_.on_news();
+}
+
+Result<void> PostgresStoreImpl::MayClaim() const {
+  if (ended_.load(std::memory_order_relaxed) == Ended::kVersion) return std::unexpected(WhyEnded());
+  return {};
 }
 
 Error PostgresStoreImpl::WhyEnded() const {

@@ -1,5 +1,6 @@
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "store/postgres/postgres_store.h"
 #include "store/postgres/schema.h"
 #include "testing/eventually.h"
+#include "testing/insertions.h"
 #include "testing/live_database.h"
 #include "testing/store_conformance.h"
 
@@ -293,6 +295,11 @@ TEST_F(PostgresStoreLiveTest, TablesThatBecameNewerEndTheService) {
   Query("INSERT INTO itemgate.migration (version) VALUES (99)");
   while (store->Statistics().accepts_items) (void)store->Get(ItemId{1});
   EXPECT_THAT(store->Get(ItemId{1}).error().message, HasSubstr("newer program"));
+  std::optional<Result<ClaimState>> claimed;
+  store->claims().Claim(InsertionOf("a").key, 1,
+                        [&](Result<ClaimState> state) { claimed = std::move(state); });
+  ASSERT_TRUE(claimed);
+  EXPECT_EQ(claimed->error().code, ErrorCode::kUnavailable);
   EXPECT_FALSE(store->may_have_lost_items());
 }
 
