@@ -72,7 +72,10 @@ class Itemgate {
   virtual ~Itemgate() = default;
 
   [[nodiscard]] virtual ItemIntegrationService& service() = 0;
+  /// May block on the disk.
   [[nodiscard]] virtual StoreStatistics StoreStatisticsNow() const = 0;
+  /// What StoreStatistics says of it, at once.
+  [[nodiscard]] virtual bool MayHaveLostItems() const = 0;
 
   /// Reads the whole store and proves that log and index say the same: ids without gaps, checksums and digests right,
   /// each key known once and under the right id. Items may be saved meanwhile; those that were there at the start are

@@ -93,6 +93,7 @@ class LocalItemgate final : public Itemgate {
 
   ItemIntegrationService& service() override { return *service_; }
   StoreStatistics StoreStatisticsNow() const override { return store_->Statistics(); }
+  bool MayHaveLostItems() const override { return store_->may_have_lost_items(); }
 
   Membership& membership() override {
     return database_ == nullptr ? lone_membership_ : database_->membership();

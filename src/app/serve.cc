@@ -71,7 +71,7 @@ server::ApiOptions ApiOptionsOf(const Settings& settings) {
   options.batch_window_items_max =
       std::min(settings.limits_batch_items,
                std::max<std::uint64_t>(1, settings.limits_in_flight / options.batch_windows_max));
-  options.batch_gathered_bytes_max = settings.limits_gathered_bytes.value;
+  options.gathered_bytes_max = settings.limits_gathered_bytes.value;
   options.unsent_bytes_max = settings.limits_unsent_bytes.value;
   options.admission.delay_target =
       ServedBackend::IsIn(settings) ? Duration::zero() : settings.admission_delay_target;
@@ -119,6 +119,8 @@ class ServeImpl final : public Serve {
         drain_requested_(std::move(parts.drain_requested)),
         lock_(parts.lock),
         is_shared_(settings.store != "embedded"),
+        uses_redis_(!settings.redis.value.empty()),
+        lock_use_(settings.lock),
         settings_(settings),
         log_(parts.log_sink, parts.clock, settings),
         workers_("worker", std::max(kWorkersMin, ProcessorCount())),
@@ -200,7 +202,9 @@ class ServeImpl final : public Serve {
   const std::function<void()> drain_requested_;
   ContentLock* const lock_;  // may be null
   const bool is_shared_;     // the store is a database
-  Settings settings_;        // the starting thread's
+  const bool uses_redis_;
+  const std::string lock_use_;  // the setting
+  Settings settings_;           // the starting thread's
   Logging log_;
 
   ThreadExecutor workers_;
@@ -271,6 +275,7 @@ Result<void> ServeImpl::StartApi(std::vector<Descriptor> inherited) {
       server::ApiParts{
           .service = itemgate_->service(),
           .store_statistics = [this] { return itemgate_->StoreStatisticsNow(); },
+          .may_have_lost_items = [this] { return itemgate_->MayHaveLostItems(); },
           .verify = [this](auto progress) { return itemgate_->Verify(std::move(progress)); },
           .cluster = [this] { return itemgate_->membership().Look(Duration::zero()); },
           .parked = [this] { return itemgate_->ParkedContents(); },
@@ -401,10 +406,10 @@ ServerReport ServeImpl::Report() const {
     report.state = ServerState::kNotReady;
     report.reason = *std::move(reason);
   }
-  if (settings_.redis.value.empty()) return report;
+  if (!uses_redis_) return report;
   report.redis = std::to_string(service.seen_cache.nodes_ready) + " of " +
                  std::to_string(service.seen_cache.nodes) + " ready";
-  report.lock = settings_.lock;
+  report.lock = lock_use_;
   return report;
 }
 

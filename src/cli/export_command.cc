@@ -20,7 +20,7 @@ namespace {
 
 constexpr const char* kDetails =
     R"(ndjson: one line for each item, {"id", "scope", "saved_at", "length", "sha256", "media_type" if
-given, "content", or "content_base64" if it is not UTF-8}. raw: each content and a line feed.
+given, "content", or "content_base64" if it is no text}. raw: each content and a line feed.
 A file appears when it is complete. If its name ends in .gz or .zst, it is compressed.
 sha256 is that of the canonical form in a scope that compares JSON.
 )";

@@ -51,6 +51,9 @@ void CheckStore(const Settings& settings, Contradictions& found) {
     found.push_back({"store",
                      "expected embedded, or the URL of a database, such as "
                      "postgres://user@host/name"});
+  constexpr std::uint64_t kDatabaseBodyBytesMax = 512 << 20;  // PostgreSQL has 1 GB for a statement
+  if (IsShared(settings) && settings.limits_body_bytes.value > kDatabaseBodyBytesMax)
+    found.push_back({"limits.body_bytes", "expected at most 512MiB with a database (store)"});
   if (!settings.redis.value.empty() && !IsShared(settings))
     found.push_back({"redis",
                      "expected only with a database that servers share (store): one server needs "

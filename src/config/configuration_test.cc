@@ -191,6 +191,9 @@ TEST_F(ConfigurationTest, WhatNeedsAnotherSettingSaysWhich) {
               ElementsAre(HasSubstr("itemgate.toml:1: redis: expected only with a database")));
   EXPECT_THAT(ProblemsOf("lock = \"redlock\"\n"),
               ElementsAre(HasSubstr("itemgate.toml:1: lock: expected Redis servers")));
+  EXPECT_THAT(ProblemsOf("store = \"postgres://h/items\"\n[limits]\nbody_bytes = \"513MiB\"\n"
+                         "gathered_bytes = \"1GiB\"\nin_flight_bytes = \"1GiB\"\n"),
+              ElementsAre(HasSubstr("limits.body_bytes: expected at most 512MiB")));
   const auto store = ProblemsOf("store = \"mysql://u:s3cret@h/items\"\n");
   EXPECT_THAT(store, ElementsAre(HasSubstr("itemgate.toml:1: store: expected embedded, or")));
   EXPECT_THAT(store.front(), Not(HasSubstr("s3cret")));

@@ -24,6 +24,7 @@ namespace itemgate::server {
 struct ApiParts {
   ItemIntegrationService& service;
   std::function<StoreStatistics()> store_statistics;  // may block on the disk
+  std::function<bool()> may_have_lost_items;          // as Itemgate has it
   /// Reads the whole store, telling now and then how many items are done.
   std::function<Result<VerifyReport>(std::move_only_function<void(std::uint64_t)>)> verify;
   std::function<Result<Cluster>()> cluster;  // who serves the store; may block on it
@@ -48,8 +49,9 @@ struct ApiOptions {
   std::size_t batch_line_bytes_max = 24 << 20;  // of a line of NDJSON: that item is refused
   std::size_t batch_window_items_max = 1000;    // of a batch, saved by one call
   std::size_t batch_window_bytes_max = 1 << 20;
-  std::size_t batch_windows_max = 4;                 // of one batch, under way at once
-  std::size_t batch_gathered_bytes_max = 512 << 20;  // of the unfinished long items of all batches
+  std::size_t batch_windows_max = 4;  // of one batch, under way at once
+  std::size_t gathered_bytes_max =
+      512 << 20;  // of the unfinished long items of all batches; and of bodies for workers
   std::size_t unsent_bytes_max = 1 << 20;  // of an answer; above it, nothing more is taken in
   Admission::Options admission;
   IdempotencyTable::Options idempotency;

@@ -20,14 +20,16 @@ struct ApiState {
         admission(options.admission),
         idempotency(options.idempotency, parts.seed),
         request_ids(parts.seed),
-        batch_gathered(options.batch_gathered_bytes_max) {}
+        batch_gathered(options.gathered_bytes_max),
+        waiting_bodies(options.gathered_bytes_max) {}
 
   const ApiParts parts;
   const ApiOptions options;
   Admission admission;
   IdempotencyTable idempotency;
   RequestIds request_ids;
-  ByteBudget batch_gathered;
+  ByteBudget batch_gathered;            // of the unfinished long items of all batches
+  ByteBudget waiting_bodies;            // of the long contents that wait for a worker
   std::atomic<bool> draining = false;   // relaxed: a save more or less
   std::atomic<bool> verifying = false;  // one at a time: it reads the whole store
 

@@ -1,5 +1,6 @@
 #include "server/batch.h"
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <string>
@@ -15,6 +16,8 @@
 namespace itemgate::server {
 namespace {
 
+constexpr Duration kMoment = std::chrono::milliseconds(10);
+
 /// What holds for each item of a batch.
 struct BatchTerms {
   IfInFlight if_in_flight;
@@ -23,9 +26,10 @@ struct BatchTerms {
   std::optional<Instant> deadline;
 };
 
-/// One batch. Items gather in a window; a window is saved when it is full, or when nothing else is being saved, so that
-/// a slow sender is answered at once and a fast one in large steps. Several windows are under way at a time, and are
-/// answered in order. With too many, or with a reader too slow for the answers, no more of the body is taken in.
+/// One batch. Items gather in a window; a window is saved when it is full, when nothing else is being saved, or after a
+/// moment, so that a slow sender is answered at once and a fast one in large steps. Several windows are under way at a
+/// time, and are answered in order. With too many, or with a reader too slow for the answers, no more of the body is
+/// taken in.
 ///
 /// Co-owned by its connection and by the saves it has begun: a client that goes away cancels nothing but its answers.
 class BatchStream final : public http::StreamHandler,
@@ -100,8 +104,8 @@ class BatchStream final : public http::StreamHandler,
   }
 
   void Save(const Window& window, BatchWindow::Group& group) {
-    std::optional<Duration> wait_max = terms_.wait_max;
-    if (terms_.respond_async) wait_max = Duration::zero();
+    Duration wait_max = terms_.respond_async ? Duration::zero() : terms_.wait_max;
+    if (terms_.deadline) wait_max = std::min(wait_max, *terms_.deadline - api_.parts.clock.Now());
     api_.parts.service.SaveItemsAsync(
         std::move(group.contents),
         {.scope = group.scope,
@@ -128,6 +132,7 @@ class BatchStream final : public http::StreamHandler,
       WriteReady();
     }
     if ((body_ended_ || draining_) && windows_.empty()) return Finish();
+    if (gathering_->size() > 0 && HasRoomForPart()) SubmitInAMoment();
     http::Stream& stream = call_.stream();
     const bool full = windows_.size() >= api_.options.batch_windows_max ||
                       stream.unsent_bytes() > api_.options.unsent_bytes_max;
@@ -138,6 +143,22 @@ class BatchStream final : public http::StreamHandler,
     } else {
       stream.ResumeBody();
     }
+  }
+
+  /// A window that is not full may go; the last one that may be under way is kept for a full one.
+  [[nodiscard]] bool HasRoomForPart() const {
+    return windows_.size() + 1 < api_.options.batch_windows_max;
+  }
+
+  void SubmitInAMoment() {
+    if (std::exchange(moment_begun_, true)) return;
+    call_.stream().loop().PostAfter(kMoment, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self || self->closed_) return;
+      self->moment_begun_ = false;
+      if (self->gathering_->size() > 0 && self->HasRoomForPart()) self->Submit();
+      self->GoOn();
+    });
   }
 
   void WriteReady() {
@@ -179,7 +200,8 @@ class BatchStream final : public http::StreamHandler,
   bool body_ended_ = false;
   bool draining_ = false;
   bool paused_ = false;
-  bool closed_ = false;  // the stream must not be used any more
+  bool moment_begun_ = false;  // a timer runs
+  bool closed_ = false;        // the stream must not be used any more
 };
 
 class InertStream final : public http::StreamHandler {

@@ -122,6 +122,36 @@ TEST_F(ApiTest, AnswersASlowSenderAtOnceAndAFastOneInOrder) {
   EXPECT_THAT(batch.stream->written(), HasSubstr(R"("created":6,)"));
 }
 
+TEST_F(ApiTest, BeginsWhatComesLaterInABatchWhileASlowSaveGoesOn) {
+  backend_ = std::make_unique<HeldBackend>();
+  const Streamed batch = Open(Method::kPost, "/v1/items:batch", kLines);
+  batch.handler->BodyArrived(Line("slow"));
+  Run();
+  ASSERT_EQ(backend_->saving_count(), 1U);
+  batch.handler->BodyArrived(Line("b"));
+  batch.handler->BodyArrived(Line("c"));
+  Advance(10ms);
+  EXPECT_EQ(backend_->saving_count(), 3U);
+  batch.handler->BodyEnded();
+  for (; backend_->saving_count() > 0; Run()) backend_->End();
+  EXPECT_THAT(batch.stream->written(), HasSubstr(R"("created":3,)"));
+}
+
+TEST_F(ApiTest, ABatchWaitsNoLongerThanItsSenderDoes) {
+  store_.Hold();
+  FakeRequest::Headers headers = kLines;
+  headers.emplace_back("Request-Timeout", "10");
+  const Streamed batch = Open(Method::kPost, "/v1/items:batch", headers);
+  clock_.Set(clock_.Now() + 9s);
+  batch.handler->BodyArrived(Line("a"));
+  batch.handler->BodyEnded();
+  Advance(999ms);
+  EXPECT_EQ(batch.stream->written(), "");
+  Advance(1ms);
+  EXPECT_THAT(batch.stream->written(), HasSubstr(R"("in_progress":1)"));
+  store_.Release();
+}
+
 TEST_F(ApiTest, TakesInNoMoreOfABatchWhileItsAnswersAreNotRead) {
   options_.unsent_bytes_max = 100;
   const Streamed batch = Open(Method::kPost, "/v1/items:batch", kLines);
@@ -204,7 +234,7 @@ TEST_F(ApiTest, ADrainEndsABatchAfterWhatIsUnderWayAndWithoutItsLastLine) {
 }
 
 TEST_F(ApiTest, BoundsTheUnfinishedItemsOfAllBatchesTogether) {
-  options_.batch_gathered_bytes_max = 100'000;  // above the 64 KiB that each may have
+  options_.gathered_bytes_max = 100'000;  // above the 64 KiB that each may have
   const std::string long_text(150'000, 'a');
   const Streamed first = Open(Method::kPost, "/v1/items:batch", kLines);
   const Streamed second = Open(Method::kPost, "/v1/items:batch", kLines);

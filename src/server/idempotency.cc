@@ -26,7 +26,8 @@ IdempotencyTable::Found IdempotencyTable::Begin(const Name& name, const Digest& 
                                                 Instant now) {
   const Handle handle = HandleOf(name);
   const MutexLock lock(mutex_);
-  ForgetOld(now);
+  ForgetOld(running_, now);
+  ForgetOld(finished_, now);
   if (const auto found = entries_.find(handle); found != entries_.end()) {
     const Entry& entry = found->second;
     if (entry.content != content) return {.state = State::kOtherContent};
@@ -36,12 +37,15 @@ IdempotencyTable::Found IdempotencyTable::Begin(const Name& name, const Digest& 
                        .joined = entry.joined,
                        .id = entry.id}};
   }
-  if (entries_.size() >= options_.entries_max && !MakeRoom()) return {.state = State::kFull};
-  by_age_.push_back(handle);
+  if (entries_.size() >= options_.entries_max) {
+    if (finished_.empty()) return {.state = State::kFull};
+    Forget(entries_.find(finished_.front()));
+  }
+  running_.push_back(handle);
   entries_.emplace(handle, Entry{.content = content,
                                  .began = now,
                                  .number = ++last_number_,
-                                 .place = std::prev(by_age_.end())});
+                                 .place = std::prev(running_.end())});
   return {.state = State::kNew, .handle = {.handle = handle, .number = last_number_}};
 }
 
@@ -51,6 +55,7 @@ void IdempotencyTable::Finish(const Ticket& ticket, const SaveResult& answer) {
   const auto found = Find(ticket);
   if (found == entries_.end()) return;  // it ran longer than entries live
   Entry& entry = found->second;
+  finished_.splice(finished_.end(), running_, entry.place);
   entry.running = false;
   entry.created = answer.outcome == Outcome::kCreated;
   entry.joined = answer.joined;
@@ -68,31 +73,16 @@ IdempotencyTable::Entries::iterator IdempotencyTable::Find(const Ticket& ticket)
 }
 
 void IdempotencyTable::Forget(Entries::iterator entry) {
-  by_age_.erase(entry->second.place);
+  (entry->second.running ? running_ : finished_).erase(entry->second.place);
   entries_.erase(entry);
 }
 
-void IdempotencyTable::ForgetOld(Instant now) {
-  while (!by_age_.empty()) {
-    const auto oldest = entries_.find(by_age_.front());
+void IdempotencyTable::ForgetOld(const std::list<Handle>& oldest_first, Instant now) {
+  while (!oldest_first.empty()) {
+    const auto oldest = entries_.find(oldest_first.front());
     if (now - oldest->second.began < options_.lifetime) return;
     Forget(oldest);
   }
-}
-
-bool IdempotencyTable::MakeRoom() {
-  constexpr int kLookedAtMax =
-      64;  // requests under way are the young ones: the oldest are finished
-  int looked_at = 0;
-  for (const Handle& handle : by_age_) {
-    const auto entry = entries_.find(handle);
-    if (!entry->second.running) {
-      Forget(entry);
-      return true;
-    }
-    if (++looked_at == kLookedAtMax) return false;
-  }
-  return false;
 }
 
 std::size_t IdempotencyTable::size() const {

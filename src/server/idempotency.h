@@ -72,7 +72,7 @@ class IdempotencyTable {
     bool created = false;
     bool joined = false;
     ItemId id;
-    std::list<Handle>::iterator place;  // in by_age_
+    std::list<Handle>::iterator place;  // in running_ or finished_
   };
   struct HandleHash {
     std::size_t operator()(const Handle& handle) const;
@@ -83,8 +83,8 @@ class IdempotencyTable {
   [[nodiscard]] Entries::iterator Find(const Ticket& ticket) REQUIRES(mutex_);
   [[nodiscard]] Handle HandleOf(const Name& name) const;
   void Forget(Entries::iterator entry) REQUIRES(mutex_);
-  void ForgetOld(Instant now) REQUIRES(mutex_);
-  [[nodiscard]] bool MakeRoom() REQUIRES(mutex_);
+  /// The oldest ones of a list that have lived long enough.
+  void ForgetOld(const std::list<Handle>& oldest_first, Instant now) REQUIRES(mutex_);
 
   const Options options_;
   const std::uint64_t seed_;
@@ -92,7 +92,8 @@ class IdempotencyTable {
   mutable Mutex mutex_;
   Entries entries_ GUARDED_BY(mutex_);
   std::uint64_t last_number_ GUARDED_BY(mutex_) = 0;
-  std::list<Handle> by_age_ GUARDED_BY(mutex_);  // the oldest first
+  std::list<Handle> running_ GUARDED_BY(mutex_);   // what began first is first
+  std::list<Handle> finished_ GUARDED_BY(mutex_);  // what ended first is first
 };
 
 }  // namespace itemgate::server

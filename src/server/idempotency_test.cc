@@ -81,6 +81,23 @@ TEST_F(IdempotencyTest, OfTooManyForgetsTheOldestThatIsFinished) {
   EXPECT_EQ(Begin("one too many").state, State::kNew);
 }
 
+TEST_F(IdempotencyTest, HoweverManyAreUnderWayFinishedOnesMakeRoom) {
+  IdempotencyTable table({.lifetime = 24h, .entries_max = 1000}, 1);
+  const auto begin = [&](int key) {
+    return table.Begin({.scope = "s", .route = "saveItem", .key = std::to_string(key)}, Sha256("a"),
+                       now_);
+  };
+  int key = 0;
+  while (key < 500) ASSERT_EQ(begin(++key).state, State::kNew);  // slow, and the oldest
+  while (key < 3000) {
+    const auto found = begin(++key);
+    ASSERT_EQ(found.state, State::kNew) << key;
+    table.Finish(found.handle, {.outcome = Outcome::kCreated, .id = ItemId{7}});
+  }
+  EXPECT_EQ(begin(1).state, State::kRunning);
+  EXPECT_EQ(table.size(), 1000U);
+}
+
 TEST_F(IdempotencyTest, TellsPartsOfANameApart) {
   EXPECT_EQ(Begin("ab", "x", "c").state, State::kNew);
   EXPECT_EQ(Begin("b", "x", "ca").state, State::kNew);

@@ -13,12 +13,16 @@
 namespace itemgate::server {
 namespace {
 
+/// There is none, or there is no room to wait for it.
+bool SaysNothingOfTheSave(ErrorCode code) {
+  return code == ErrorCode::kNotFound || code == ErrorCode::kUnavailable ||
+         code == ErrorCode::kBusy;
+}
+
 std::expected<http::Response, Problem> OperationResponse(const SaveResult& result,
                                                          std::string_view operation,
                                                          Duration typical_delay) {
-  // Unavailable: there is no room to wait, which says nothing about the save.
-  if (result.error &&
-      (result.error->code == ErrorCode::kNotFound || result.error->code == ErrorCode::kUnavailable))
+  if (result.error && SaysNothingOfTheSave(result.error->code))
     return std::unexpected(ProblemOf(*result.error));
   JsonWriter json;
   json.BeginObject().Field("operation", operation);

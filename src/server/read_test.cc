@@ -195,6 +195,18 @@ TEST_F(ApiTest, TellsThoseWhoWaitedForAnOperationWhyItFailed) {
               HasSubstr(R"("state":"failed","problem":{"code":"storage-)"));
 }
 
+TEST_F(ApiTest, WithoutRoomToWaitForAnOperationDoesNotSayThatItFailed) {
+  service_options_.in_flight_max = 1;
+  store_.Hold();
+  const auto saving = BeginSave("hello");
+  const http::Response answer =
+      Get(std::string("/v1/operations/") + kHelloSha256 + ".default?wait=9");
+  EXPECT_EQ(CodeOf(answer), "overloaded");
+  store_.Release();
+  Run();
+  EXPECT_EQ(saving->response->status, 201);
+}
+
 TEST_F(ApiTest, ASlowBackendIsNoOverload) {
   backend_ = std::make_unique<HeldBackend>();
   options_.admission.delay_target = Duration::zero();

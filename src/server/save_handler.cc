@@ -82,7 +82,7 @@ std::optional<Problem> BeginAttempt(ApiState& api, const Route& route, Saving& s
       saving.attempt = Attempt(table, found.handle);
       return std::nullopt;
     case State::kFinished:
-      if (api.parts.store_statistics().may_have_lost_items)
+      if (api.parts.may_have_lost_items())
         return Problem{.code = ProblemCode::kStoreUnavailable,
                        .detail = "what was saved may be lost since; send it again later"};
       saving.replay = found.answer;
@@ -322,6 +322,9 @@ void Save(ApiState& api, Caller& caller, Saving& saving, const Asker& asker) {
 
 /// A save whose content is long: all that is done with it is done by a worker. Keeps what the terms are views of.
 struct LongSave {
+  explicit LongSave(ByteBudget& waiting_bodies) : room(waiting_bodies) {}
+
+  ByteBudget::Share room;  // for the body
   std::string body;
   std::string media_type;
   std::string content_digest;
@@ -331,22 +334,29 @@ struct LongSave {
 };
 
 void SaveOnWorker(ApiState& api, Call& call, Saving saving) {
+  auto save = std::make_unique<LongSave>(api.waiting_bodies);
+  if (!save->room.GrowTo(call.body().size()))
+    return call.Answer(Problem{.code = ProblemCode::kOverloaded,
+                               .detail = "too many long contents wait; send it again later"});
   const SaveTerms& terms = saving.terms;
-  auto save = std::make_unique<LongSave>(
-      LongSave{.body = std::string(call.body()),
-               .media_type = std::string(terms.media_type),
-               .content_digest = std::string(terms.content_digest),
-               .repr_digest = std::string(terms.repr_digest),
-               .idempotency_key = std::string(terms.idempotency_key.value_or("")),
-               .saving = std::move(saving)});
+  save->body = call.body();
+  save->media_type = terms.media_type;
+  save->content_digest = terms.content_digest;
+  save->repr_digest = terms.repr_digest;
+  save->idempotency_key = terms.idempotency_key.value_or("");
+  save->saving = std::move(saving);
   SaveTerms& kept = save->saving.terms;
   kept.media_type = save->media_type;
   kept.content_digest = save->content_digest;
   kept.repr_digest = save->repr_digest;
   if (kept.idempotency_key) kept.idempotency_key = save->idempotency_key;
   api.parts.workers.Post([&api, save = std::move(save), caller = call.Defer()]() mutable {
-    const auto deadline = save->saving.terms.deadline;
-    if (deadline && api.parts.clock.Now() >= *deadline) return caller.Answer(DeadlinePassed());
+    SaveTerms& asked_for = save->saving.terms;
+    if (asked_for.deadline) {
+      const Duration left = *asked_for.deadline - api.parts.clock.Now();
+      if (left <= Duration::zero()) return caller.Answer(DeadlinePassed());
+      asked_for.wait.wait_max = std::min(asked_for.wait.wait_max, left);
+    }
     if (const auto problem = Examine(api, *caller.asked().route, save->body, save->saving))
       return caller.Answer(*problem);
     const Asked asked = caller.asked();

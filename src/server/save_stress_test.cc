@@ -78,6 +78,7 @@ TEST(SaveStress, EachOfManyRequestsOnManyThreadsIsAnsweredOnce) {
     api = std::make_unique<Api>(
         ApiParts{.service = service,
                  .store_statistics = [&] { return store->Statistics(); },
+                 .may_have_lost_items = [&] { return store->may_have_lost_items(); },
                  .verify = nullptr,
                  .workers = workers,
                  .clock = clock,

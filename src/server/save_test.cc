@@ -168,6 +168,21 @@ TEST_F(ApiTest, SavesAnItemThatIsDescribed) {
       415);
 }
 
+TEST_F(ApiTest, BoundsTheLongContentsThatWaitForAWorker) {
+  options_.loop_body_bytes_max = 10;
+  options_.gathered_bytes_max = 25;
+  const FakeRequest request(Method::kPost, "/v1/items", {}, "twenty bytes of text");
+  FakeExchange first(request, loop_);
+  FakeExchange second(request, loop_);
+  api().Handle(first);
+  api().Handle(second);
+  ASSERT_TRUE(second.answer()->response);
+  EXPECT_EQ(CodeOf(*second.answer()->response), "overloaded");
+  Run();
+  EXPECT_EQ(first.answer()->response->status, 201);
+  EXPECT_EQ(Save("twenty bytes, anothr").status, 201);
+}
+
 TEST_F(ApiTest, LeavesLongContentsToAWorker) {
   options_.loop_body_bytes_max = 10;
   const std::string content = "eleven bytes and more";

@@ -53,6 +53,7 @@ Api& ApiTest::api() {
     api_ = std::make_unique<Api>(
         ApiParts{.service = service(),
                  .store_statistics = [this] { return store_.Statistics(); },
+                 .may_have_lost_items = [this] { return store_.may_have_lost_items(); },
                  .verify = [this](auto progress) { return verify_(std::move(progress)); },
                  .cluster = [this] { return cluster_; },
                  .parked = [this] { return parked_; },
