@@ -75,6 +75,20 @@ class AtMostOnce(ThreeServers):
             self.assertEqual(second.status, 201, second)
         self.assert_saved(content, first.result(), second)
 
+    def test_every_server_knows_what_another_gives_to_the_backend(self):
+        a, b, _ = self.servers
+        content = self.content()
+        operation = f"/v1/operations/{digest_of(content)}.default?wait=1"
+        self.assertEqual(b.get(operation).status, 404)
+        gate = self.backend.hold("find", content)
+        first = self.ask(a, content)
+        gate.wait_reached()
+        self.assertEqual(b.get(operation).json()["state"], "in-progress")
+        gate.open()
+        saved = first.result()
+        self.assertEqual(b.get(operation).json()["id"], saved.id)
+        self.assert_saved(content, saved)
+
     def test_F14_a_call_that_lands_after_the_take_over_is_found(self):
         a, b, _ = self.servers
         content = self.content()

@@ -90,6 +90,9 @@ class ClaimStore {
   /// Nobody knows whether the backend has it, and it cannot be asked: the claim stays until an operator resolves it.
   virtual void Park(const ContentKey& key, const ClaimHolder& mine, Done done) = 0;
 
+  /// How the content stands for somebody who has no claim on it. Changes nothing.
+  virtual void Look(const ContentKey& key, Done done) = 0;
+
   /// Nothing was sent to the backend, or it certainly saved nothing: gives the claim up.
   virtual void Release(const ContentKey& key, const ClaimHolder& mine, Done done) = 0;
 

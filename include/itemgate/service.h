@@ -186,8 +186,9 @@ class ItemIntegrationService {
                       SaveAllDone done);
 
   /// Waits for whoever is saving the content of that key, without offering the content: `done` is called as by
-  /// SaveItemAsync, with kDuplicate if the item is saved, kInProgress after `wait_max` (zero: tells how it stands),
-  /// otherwise the error of the save; kNotFound if no item has the key and nobody is saving it. May block on the disk.
+  /// SaveItemAsync, with kDuplicate if the item is saved, kInProgress after `wait_max` (zero: tells how it stands), or
+  /// at once if another server gives it to the backend; otherwise the error of the save; kNotFound if no item has the
+  /// key and nobody is saving it. May block on the disk.
   void AwaitSaveAsync(const ContentKey& key, std::chrono::nanoseconds wait_max, SaveDone done);
 
   /// Answers now everyone who waits for an asynchronous call; what is not known yet is kInProgress, and its save goes

@@ -9,6 +9,7 @@
 #include "itemgate/service.h"
 #include "net/thread_executor.h"
 #include "testing/manual_executor.h"
+#include "testing/memory_claims.h"
 #include "testing/scripted_store.h"
 
 namespace itemgate {
@@ -135,6 +136,45 @@ TEST_F(AwaitSaveTest, SaysThatThereIsNoSuchSave) {
   const auto& awaited = Await("never sent", seconds(10));
   ASSERT_TRUE(awaited);
   EXPECT_EQ(awaited->error->code, ErrorCode::kNotFound);
+}
+
+TEST(AwaitSaveOfAnotherServer, IsToldByItsClaim) {
+  class NoBackend final : public ItemBackend {
+    void SaveItem(const BackendItem&, SaveDone) override { FAIL() << "whoever asks saves nothing"; }
+    void FindItemsWithContent(const ContentKey&, std::string_view, FindDone) override {
+      FAIL() << "the claim says enough";
+    }
+  };
+  ManualClock clock;
+  ManualExecutor executor(clock);
+  ScriptedStore store;
+  NoBackend backend;
+  MemoryClaims claims;
+  ItemIntegrationService service({.store = store,
+                                  .backend = &backend,
+                                  .clock = clock,
+                                  .executor = executor,
+                                  .committer = executor,
+                                  .seed = 1,
+                                  .claims = &claims},
+                                 {});
+  const ContentKey key = MakeContentKey({}, "a").value();
+  const auto outcome = [&] {
+    std::optional<SaveResult> answer;
+    service.AwaitSaveAsync(key, seconds(10),
+                           [&](SaveResult result) { answer = std::move(result); });
+    return answer.value();
+  };
+  EXPECT_EQ(outcome().error->code, ErrorCode::kNotFound);
+  ClaimHolder holder;
+  claims.Claim(key, 5, [&](const Result<ClaimState>& state) { holder = state->holder; });
+  EXPECT_EQ(outcome().outcome, Outcome::kInProgress);
+  claims.Park(key, holder, [](const Result<ClaimState>&) {});
+  EXPECT_EQ(outcome().outcome, Outcome::kUnknown);
+  claims.Confirm(key, holder, "a", "", [](const Result<ClaimState>&) {});
+  EXPECT_EQ(outcome().outcome, Outcome::kDuplicate);
+  claims.FailNext(Error(ErrorCode::kUnavailable, "away"));
+  EXPECT_EQ(outcome().outcome, Outcome::kUnavailable);
 }
 
 TEST_F(AwaitSaveTest, WhoOnlyWaitsIsToldOfTheFailureAndNeverBecomesTheOneThatSaves) {

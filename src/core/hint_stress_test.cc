@@ -90,6 +90,9 @@ class PostedClaims final : public ClaimStore {
   void Release(const ContentKey& key, const ClaimHolder& mine, Done done) override {
     Post(std::move(done), [=, this](Done told) { claims_.Release(key, mine, std::move(told)); });
   }
+  void Look(const ContentKey& key, Done done) override {
+    Post(std::move(done), [=, this](Done told) { claims_.Look(key, std::move(told)); });
+  }
   void Watch(Changed changed) override { claims_.Watch(std::move(changed)); }  // before all calls
 
  private:

@@ -13,9 +13,40 @@
 #include "core/save_way.h"
 #include "index/in_flight_table.h"
 #include "index/near_cache.h"
+#include "itemgate/claim_store.h"
 #include "itemgate/service.h"
 
 namespace itemgate {
+namespace {
+
+SaveResult NobodySaves() {
+  return Refused(Error(ErrorCode::kNotFound,
+                       "no item has this content, and nobody is saving it; send the content"));
+}
+
+/// How a content stands that another server has begun to save.
+SaveResult AnswerOfClaim(const ClaimState& state) {
+  using Kind = ClaimState::Kind;
+  switch (state.kind) {
+    case Kind::kSaved:
+      return {.outcome = Outcome::kDuplicate, .id = state.id};
+    case Kind::kMine:
+    case Kind::kHeld:
+      return {.outcome = Outcome::kInProgress};
+    case Kind::kParked:
+    case Kind::kResolved:
+      return Refused(
+          Error(ErrorCode::kUnknown,
+                "the backend was perhaps given this content, and nobody knows whether it "
+                "has it; send the content again"));
+    case Kind::kNobody:
+    case Kind::kRefused:
+      break;
+  }
+  return NobodySaves();
+}
+
+}  // namespace
 
 // The way of one item:
 //
@@ -66,6 +97,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay
   [[nodiscard]] Result<ContentKey> Examine(const Insertion& insertion, Scope scope) const;
   [[nodiscard]] std::optional<SaveResult> AnswerOfNearCache(const ContentKey& key);
   [[nodiscard]] SaveResult AnswerOfStore(const ContentKey& key);
+  void AnswerFromStore(Saving& saving);
   void WaitFor(WaitingCall& call, const SaveOptions& options);
   void StopWaiting(DetachedCall& call);
 
@@ -206,7 +238,7 @@ void ItemIntegrationService::Impl::AwaitSave(const ContentKey& key,
   if (const auto room = TakeRoom(*call); !room) {
     Answer(saving, Refused(room.error()));
   } else if (!in_flight_table_.Join(saving)) {
-    Answer(saving, AnswerOfStore(key));  // a save that has ended is there
+    AnswerFromStore(saving);
   } else if (wait_max > std::chrono::nanoseconds::zero()) {
     StartTimer(call, wait_max);
   } else {
@@ -219,8 +251,18 @@ SaveResult ItemIntegrationService::Impl::AnswerOfStore(const ContentKey& key) {
   const auto found = parts_.store.Find({&key, 1});
   if (!found) return Refused(found.error());
   if (found->front()) return {.outcome = Outcome::kDuplicate, .id = *found->front()};
-  return Refused(Error(ErrorCode::kNotFound,
-                       "no item has this content, and nobody is saving it; send the content"));
+  return NobodySaves();
+}
+
+/// A save of this process that has ended is there; of one that another server has begun there is a claim.
+void ItemIntegrationService::Impl::AnswerFromStore(Saving& saving) {
+  SaveResult answer = AnswerOfStore(saving.key);
+  const bool is_absent = answer.error && answer.error->code == ErrorCode::kNotFound;
+  if (!is_absent || parts_.backend == nullptr || parts_.claims == nullptr)
+    return Answer(saving, std::move(answer));
+  parts_.claims->Look(saving.key, [this, &saving](const Result<ClaimState>& state) {
+    Answer(saving, state ? AnswerOfClaim(*state) : Refused(state.error()));
+  });
 }
 
 void ItemIntegrationService::Impl::Start(SaveCall& call, const SaveOptions& options,

@@ -29,6 +29,8 @@ constexpr Sql kPark{.text =
 constexpr Sql kRelease{.text =
                            "SELECT * FROM itemgate.release($1::bytea, $2::text, $3::bigint, "
                            "$4::bigint, $5::bigint)"};
+constexpr Sql kLook{.text = "SELECT * FROM itemgate.claim_state_of($1::bytea, $2::text, 0)"};
+
 Statement About(const Sql& sql, const ContentKey& key) {
   Statement statement{.sql = &sql};
   const auto& digest = key.digest.bytes;
@@ -90,6 +92,10 @@ void PostgresClaims::Park(const ContentKey& key, const ClaimHolder& mine, Done d
 
 void PostgresClaims::Release(const ContentKey& key, const ClaimHolder& mine, Done done) {
   Ask({OfHolder(kRelease, key, mine), ClaimHints::Telling(key)}, std::move(done));
+}
+
+void PostgresClaims::Look(const ContentKey& key, Done done) {
+  Ask({About(kLook, key)}, std::move(done));
 }
 
 /// All of these statements may be sent twice: the second finds what the first has done. So a lost answer is asked for

@@ -47,6 +47,7 @@ class PostgresClaims final : public ClaimStore {
                std::string_view media_type, Done done) override;
   void Park(const ContentKey& key, const ClaimHolder& mine, Done done) override;
   void Release(const ContentKey& key, const ClaimHolder& mine, Done done) override;
+  void Look(const ContentKey& key, Done done) override;
   void Watch(Changed changed) override { hints_.Watch(std::move(changed)); }
 
   /// Nothing is tried again.
