@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "http/request_parser.h"
 #include "property.h"
 #include "testing/connection_under_test.h"
 
@@ -57,7 +58,23 @@ std::vector<std::string_view> Split(std::string_view input, Random& random) {
   return pieces;
 }
 
+/// A head that is read again is the same head, and ends where it ended.
+void ExamineHead(std::string_view input) {
+  const auto length = HeadScanner().Scan(input, kLimits);
+  if (!length || !*length) return;
+  const std::string_view head = input.substr(0, **length);
+  HeadReader heads;
+  const auto first = heads.Read(head);
+  Require(heads.Recognize(input) == (first ? head.size() : 0), "a sound head is recognized");
+  const auto again = heads.Read(head);
+  Require(first.has_value() == again.has_value(), "a head is sound or not");
+  Require(!first || (first->content_length == again->content_length &&
+                     first->chunked == again->chunked && first->keep_alive == again->keep_alive),
+          "and says the same each time");
+}
+
 void Examine(std::string_view input) {
+  ExamineHead(input);
   const Transcript whole = Converse({input});
   Require(whole.received.empty() || whole.received.starts_with("HTTP/1.1 "),
           "an answer is one of HTTP/1.1");
