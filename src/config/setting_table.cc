@@ -121,7 +121,7 @@ constexpr std::array kTable{
     Setting{.key = "limits.gathered_bytes",
             .member = &Settings::limits_gathered_bytes,
             .help = "Bodies that one thread is receiving, in all, and long items of all batches; "
-                    "more are answered 503",
+                    "also answers that one thread has not sent; more are answered 503",
             .min = 1 << 20,
             .max = 1024 * kGiB},
 

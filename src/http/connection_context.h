@@ -50,6 +50,7 @@ struct ConnectionContext {
   DateLine date;       // likewise
   HeadReader heads{};  // of the request that is being looked at
   std::size_t gathered_bytes = 0;  // of the bodies that are being received
+  std::size_t unsent_bytes = 0;    // of the answers that are not with the kernel yet
   std::string spare_output{};      // lent to the connection that has something to send
 };
 

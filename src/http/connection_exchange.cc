@@ -12,6 +12,9 @@ namespace itemgate::http {
 namespace {
 
 constexpr std::size_t kSpareBytesMax = 256 << 10;  // a larger buffer is not kept
+constexpr std::size_t kSmallAnswerBytes = 64 << 10;
+constexpr std::string_view kTooMuchUnsent =
+    "Too many answers wait to be taken. Send the request again later.";
 constexpr std::string_view kInternal =
     "The server failed; its log says more. Send the request again.";
 
@@ -99,14 +102,33 @@ std::uint64_t ServerConnection::AddSlot(std::optional<Response> answer) {
   return first_sequence_ + slots_.size() - 1;
 }
 
+Response ServerConnection::Bounded(Response response) {
+  const std::size_t bytes = response.body.size();
+  if (bytes <= kSmallAnswerBytes ||
+      context_.unsent_bytes + bytes <= context_.limits.gathered_bytes_max)
+    return response;
+  Response refusal = context_.application.Problem(
+      {.status = 503, .code = "overloaded", .detail = kTooMuchUnsent, .peer = peer_});
+  refusal.Add("Retry-After", std::uint64_t{1});
+  return refusal;
+}
+
+void ServerConnection::CountUnsent() {
+  const std::size_t unsent = UnsentBytes() + held_answer_bytes_;
+  context_.unsent_bytes = context_.unsent_bytes - counted_unsent_bytes_ + unsent;
+  counted_unsent_bytes_ = unsent;
+}
+
 void ServerConnection::Answer(Response response) {
+  response = Bounded(std::move(response));
   if (response.close) reading_ = Reading::kNothing;
-  if (!slots_.empty()) {
+  if (slots_.empty()) {
+    ++first_sequence_;
+    AppendAnswer(message_, response, Last::kYes);
+  } else {
     static_cast<void>(AddSlot(std::move(response)));
-    return;
   }
-  ++first_sequence_;
-  AppendAnswer(message_, response, Last::kYes);
+  CountUnsent();
 }
 
 void ServerConnection::AnswerDeferred(std::uint64_t sequence, std::optional<Response> response) {
@@ -116,11 +138,14 @@ void ServerConnection::AnswerDeferred(std::uint64_t sequence, std::optional<Resp
   if (!response)
     response = context_.application.Problem(
         {.status = 500, .code = "internal", .detail = kInternal, .peer = peer_});
+  response = Bounded(*std::move(response));
   held_answer_bytes_ += response->body.size();
   slots_[index].answer = std::move(response);
-  if (index > 0) return;
-  ReleaseAnswers();
-  Touch();
+  if (index == 0) {
+    ReleaseAnswers();
+    Touch();
+  }
+  CountUnsent();
 }
 
 void ServerConnection::ReleaseAnswers() {
@@ -202,6 +227,7 @@ void ServerConnection::Sent(std::size_t bytes) {
     output_.erase(0, sent_);
     sent_ = 0;
   }
+  CountUnsent();
 }
 
 }  // namespace itemgate::http

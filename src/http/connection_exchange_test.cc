@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <thread>
 #include <vector>
@@ -50,6 +51,28 @@ TEST(Exchange, AnswersLeaveInTheOrderOfTheRequests) {
   const auto places = Places(bytes, {"first", "GET /b ", "third", "GET /d "});
   EXPECT_TRUE(std::ranges::is_sorted(places));
   EXPECT_THAT(bytes, Not(HasSubstr("close")));
+}
+
+TEST(Exchange, TooMuchThatIsNotTakenRefusesFurtherLargeAnswersOnly) {
+  ConnectionUnderTest connection({.unsent_bytes_max = 1 << 20, .gathered_bytes_max = 200'000});
+  connection.window = 0;
+  connection.Send(Repeat(Get("/later"), 4));
+  auto& owed = connection.application.owed;
+  const std::string large(90'000, 'x');
+  for (std::size_t i = 0; i < 3; ++i) owed[i]({.body = large});
+  owed[3]({.body = "small"});
+  connection.Advance({});
+  connection.window = std::string::npos;
+  connection.Advance({});
+  std::string bytes = connection.Take();
+  EXPECT_THAT(bytes, HasSubstr("HTTP/1.1 503 "));
+  EXPECT_THAT(bytes, HasSubstr("small"));
+  EXPECT_EQ(std::ranges::count(bytes, 'x'), 180'000);
+
+  connection.Send(Get("/later"));  // all was taken meanwhile
+  owed.back()({.body = large});
+  connection.Advance({});
+  EXPECT_THAT(connection.Take(), HasSubstr(large));
 }
 
 TEST(Exchange, AnAnswerThatIsDroppedIs500) {

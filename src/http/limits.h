@@ -18,7 +18,8 @@ struct ServerLimits {
   std::size_t pipelined_max = 100;  // requests of one connection that are being answered
   std::size_t unsent_bytes_max = 1
                                  << 20;  // of one connection; above it, no further request is read
-  std::size_t gathered_bytes_max = 512 << 20;  // of all bodies that one thread is receiving: 503
+  // Of all bodies that one thread is receiving: 503. As much of answers that it has not sent yet: large ones are 503.
+  std::size_t gathered_bytes_max = 512 << 20;
   Duration head_time_max = std::chrono::seconds(10);  // from a head's first byte to its last: 408
   // Between requests: closed. Without a byte of a streamed body, which else may be as slow as it likes: 408.
   Duration idle_time_max = std::chrono::seconds(75);

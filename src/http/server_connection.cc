@@ -370,6 +370,10 @@ void ServerConnection::Drain() {
 void ServerConnection::Lost() {
   closing_ = Closing::kNow;
   slots_.clear();
+  held_answer_bytes_ = 0;
+  output_.clear();
+  sent_ = 0;
+  CountUnsent();
   if (stream_ == nullptr) return;
   const std::unique_ptr<ConnectionStream> stream = std::move(stream_);
   if (!stream->is_finished()) stream->handler()->Closed();

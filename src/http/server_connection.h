@@ -153,6 +153,10 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   void AppendHead(const Response& response);
   std::string& OpenOutput();
   [[nodiscard]] std::size_t UnsentBytes() const { return output_.size() - sent_; }
+  /// Tells the context how much is unsent here.
+  void CountUnsent();
+  /// The answer, or another one if too much is unsent already.
+  [[nodiscard]] Response Bounded(Response response);
   void Touch();
 
   ConnectionContext& context_;
@@ -174,7 +178,8 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   std::vector<Slot> slots_;  // of the requests from first_sequence_ on
   std::uint64_t first_sequence_ = 0;
   std::size_t held_answer_bytes_ = 0;
-  bool large_answer_owed_ = false;  // by the last slot, while there is one
+  std::size_t counted_unsent_bytes_ = 0;  // in the context's count
+  bool large_answer_owed_ = false;        // by the last slot, while there is one
   std::string output_;
   std::size_t sent_ = 0;
   Instant write_since_{};  // since when the peer has taken nothing, if there is output
