@@ -104,9 +104,9 @@ std::uint64_t ServerConnection::AddSlot(std::optional<Response> answer) {
 
 Response ServerConnection::Bounded(Response response) {
   const std::size_t bytes = response.body.size();
-  if (bytes <= kSmallAnswerBytes ||
-      context_.unsent_bytes + bytes <= context_.limits.gathered_bytes_max)
-    return response;
+  const bool fits = bytes <= kSmallAnswerBytes || context_.unsent_bytes == 0 ||
+                    context_.unsent_bytes + bytes <= context_.limits.gathered_bytes_max;
+  if (fits) return response;
   Response refusal = context_.application.Problem(
       {.status = 503, .code = "overloaded", .detail = kTooMuchUnsent, .peer = peer_});
   refusal.Add("Retry-After", std::uint64_t{1});
