@@ -69,18 +69,25 @@ Instant Caller::BeginCall() {
 Result<Answer> Caller::TryOnce(const Request& request, const Patience& patience,
                                const BodySink& sink) {
   const std::string text = Render(request, patience);
-  std::unique_ptr<Connection> connection = TakeIdle();
-  if (connection) {
+  bool may_be_second = false;
+  if (std::unique_ptr<Connection> connection = TakeIdle()) {
     Attempt attempt = Exchange(*connection, text, patience, sink);
     if (attempt.reusable) KeepIdle(std::move(connection));
     if (!attempt.stale) return std::move(attempt.answer);
+    may_be_second = attempt.sent;
   }
   const Instant connect_deadline =
       std::min(patience.deadline, clock_.Now() + options_.connect_timeout);
   auto connected = network_->Connect(connect_deadline);
-  if (!connected) return NotReached(connected.error());
+  if (!connected) {
+    std::unexpected<Error> error = NotReached(connected.error());
+    if (!may_be_second) return error;
+    return Fail(ErrorCode::kUnknown,
+                error.error().message + "; the connection before it ended without an answer");
+  }
   Attempt attempt = Exchange(**connected, text, patience, sink);
   if (attempt.reusable) KeepIdle(*std::move(connected));
+  if (attempt.answer) attempt.answer->may_be_second = may_be_second;
   return std::move(attempt.answer);
 }
 
@@ -140,6 +147,7 @@ Caller::Attempt Caller::Exchange(Connection& connection, std::string_view text,
   response.Begin(text.starts_with("HEAD ") ? http::ResponseParser::Expect::kHeadOnly
                                            : http::ResponseParser::Expect::kBody);
   std::array<char, kReceivedBytes> buffer;  // not initialised: it is written first
+  bool sent = false;
   while (true) {
     const Instant now = clock_.Now();
     const Instant deadline = patience.of_piece ? now + *patience.of_piece : patience.deadline;
@@ -148,7 +156,9 @@ Caller::Attempt Caller::Exchange(Connection& connection, std::string_view text,
     const auto moved = connection.Transfer(text, buffer, deadline);
     if (!moved)
       return {.answer = Lost(moved.error()),
-              .stale = !response.has_begun() && clock_.Now() < deadline};
+              .stale = !response.has_begun() && clock_.Now() < deadline,
+              .sent = true};
+    sent = sent || moved->sent > 0;
     text.remove_prefix(moved->sent);
     const std::string_view received(buffer.data(), moved->received);
     if (!url_.is_https && !response.has_begun() && IsTls(received))
@@ -157,7 +167,7 @@ Caller::Attempt Caller::Exchange(Connection& connection, std::string_view text,
     if (!fed) return {.answer = NotUnderstood(fed.error())};
     if (moved->ended && !response.is_complete()) {
       if (const auto ended = response.FeedEnd(); !ended)
-        return {.answer = Lost(ended.error()), .stale = !response.has_begun()};
+        return {.answer = Lost(ended.error()), .stale = !response.has_begun(), .sent = sent};
     }
     if (sink && response.has_head() && response.status() == 200) {
       sink(response.body());

@@ -32,6 +32,8 @@ struct Answer {
   std::optional<Duration> retry_after;
   std::optional<std::uint64_t> item_id;
   std::string body;
+  bool may_be_second =
+      false;  // the request may have reached a server before, over a kept connection
 };
 
 /// How long an attempt may take.
@@ -49,8 +51,8 @@ using BodySink = std::function<void(std::string_view)>;
 /// Sends requests to one server and receives the answers, over connections that it keeps; retries, within the budget.
 /// Every request may be sent twice, for a content is its own identity. Thread-safe; blocks.
 ///
-/// Errors: kUnavailable if the server was not reached, or there is no secure connection to it; kUnknown if it was, but
-/// did not answer; kTooLarge and kUnsupported if its answer cannot be taken. They name the server.
+/// Errors: kUnavailable if the server was not reached, or there is no secure connection to it; kUnknown if it may have
+/// been, but did not answer; kTooLarge and kUnsupported if its answer cannot be taken. They name the server.
 class Caller {
  public:
   Caller(const ClientOptions& options, ServerUrl url, ClientParts parts);
@@ -80,6 +82,7 @@ class Caller {
   struct Attempt {
     Result<Answer> answer;
     bool stale = false;     // the connection was over before anything came
+    bool sent = false;      // of a stale one: something, perhaps
     bool reusable = false;  // for another request
   };
 

@@ -152,6 +152,58 @@ TEST_F(ClientSaveTest, CallsUnknownWhatWasSentAndNeverAnswered) {
   EXPECT_EQ(server_.seen.size(), 1u);
 }
 
+TEST_F(ClientSaveTest, CallsUnknownWhatAnAttemptMayHaveSavedThatWasNotTheLast) {
+  const std::string instead[]{FakeServer::Answer(503, R"({"code":"draining"})"),
+                              FakeServer::Answer(502, R"({"code":"save-failed"})"),
+                              FakeServer::Answer(507, R"({"code":"storage-full"})")};
+  for (const Fault first : {Fault::kBreakAfter, Fault::kNone}) {
+    for (const std::string& last : instead) {
+      FakeServer server;
+      server.in_progress = first == Fault::kNone ? 1 : 0;
+      server.faults.assign(20, Fault::kInstead);
+      server.faults.front() = first;
+      server.instead = last;
+      const SaveResult result = Client::Make({}, server.Parts()).value()->SaveItem("a");
+      EXPECT_EQ(result.outcome, Outcome::kUnknown) << last;
+      EXPECT_EQ(result.error->code, ErrorCode::kUnknown);
+      EXPECT_TRUE(result.error->message.starts_with("an earlier attempt may have saved it; "));
+    }
+  }
+  server_.faults.assign(20, Fault::kRefuseConnection);
+  server_.faults.front() = Fault::kBreakAfter;
+  EXPECT_EQ(MakeClient()->SaveItem("a").outcome, Outcome::kUnknown);
+}
+
+TEST_F(ClientSaveTest, CallsUnknownWhatWasSentOverAKeptConnectionThatBroke) {
+  const auto client = MakeClient({.retry = {.retries_max = 0}});
+  const std::string_view contents[]{"b", "c"};
+  server_.instead = FakeServer::Answer(503, "");
+  for (const Fault then : {Fault::kRefuseConnection, Fault::kInstead}) {
+    EXPECT_TRUE(client->SaveItem("a").saved());
+    server_.faults = {Fault::kBreakAfter, then};
+    EXPECT_EQ(client->SaveItem("b").outcome, Outcome::kUnknown);
+    EXPECT_TRUE(client->SaveItem("a").saved());
+    server_.faults = {Fault::kBreakAfter, then};
+    for (const SaveResult& result : client->SaveItems(contents))
+      EXPECT_EQ(result.outcome, Outcome::kUnknown);
+  }
+  EXPECT_TRUE(client->SaveItem("a").saved());
+  server_.CloseConnections();  // before anything was sent
+  server_.faults = {Fault::kRefuseConnection};
+  EXPECT_EQ(client->SaveItem("b").outcome, Outcome::kUnavailable);
+}
+
+TEST_F(ClientSaveTest, KnowsOfEachContentOfABatchWhetherItMayHaveBegun) {
+  int calls = 0;
+  server_.status_instead = [&](std::string_view content) {
+    return content == "slow" && calls++ == 0 ? 202 : 503;
+  };
+  const std::string_view contents[]{"slow", "busy"};
+  const auto results = MakeClient()->SaveItems(contents);
+  EXPECT_EQ(results[0].outcome, Outcome::kUnknown);
+  EXPECT_EQ(results[1].outcome, Outcome::kUnavailable);
+}
+
 TEST_F(ClientSaveTest, TriesAgainWhatMayGoBetterAndNothingElse) {
   for (const int status : {408, 429, 500, 502, 503, 504}) {
     FakeServer server;

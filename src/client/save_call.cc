@@ -65,8 +65,19 @@ std::vector<SaveResult> SaveCall::Run() {
   }
   std::vector<SaveResult> results;
   results.reserve(pending_.size());
-  for (Pending& pending : pending_) results.push_back(std::move(pending.result));
+  for (Pending& pending : pending_) results.push_back(ResultOf(std::move(pending)));
   return results;
+}
+
+SaveResult SaveCall::ResultOf(Pending pending) {
+  SaveResult& result = pending.result;
+  const bool says_not_saved =
+      result.outcome == Outcome::kUnavailable || result.outcome == Outcome::kFailed;
+  if (!says_not_saved || !pending.may_have_begun) return std::move(result);
+  return {
+      .outcome = Outcome::kUnknown,
+      .error = Error(ErrorCode::kUnknown, "an earlier attempt may have saved it; the last one: " +
+                                              result.error->message)};
 }
 
 void SaveCall::SendRound(const std::vector<std::size_t>& indices) {
@@ -95,6 +106,7 @@ void SaveCall::SendSingle(std::size_t index) {
   const auto answer = caller_.TryOnce(request, patience());
   if (!answer) return TakeFailure(std::array{index}, answer.error());
   retry_after_ = answer->retry_after;
+  pending_[index].may_have_begun |= answer->may_be_second;
   Take(index, answer->status, SaveResultOf(answer->status, answer->body));
 }
 
@@ -122,6 +134,7 @@ void SaveCall::SendBatch(BatchAnswer::Framing framing, std::span<const std::size
       caller_.TryOnce(request, patience(), [&](std::string_view piece) { batch.Feed(piece); });
   if (!answer) return TakeFailure(indices, answer.error());
   retry_after_ = std::max(retry_after_, answer->retry_after);
+  for (const std::size_t index : indices) pending_[index].may_have_begun |= answer->may_be_second;
   if (answer->status != 200) return TakeRefusal(indices, *answer);
   if (batch.error()) return TakeFailure(indices, *batch.error());
   TakeFailure(indices, {ErrorCode::kUnknown, "the answer of the server at " + caller_.url() +
@@ -143,6 +156,8 @@ void SaveCall::Take(std::size_t index, int status, SaveResult result) {
   const bool lacks_reason =
       !result.saved() && result.outcome != Outcome::kInProgress && !result.error;
   if (lacks_reason) result.error = ErrorOfProblem(status, "");
+  pending.may_have_begun |=
+      result.outcome == Outcome::kUnknown || result.outcome == Outcome::kInProgress;
   pending.result = std::move(result);
 }
 
@@ -152,6 +167,7 @@ void SaveCall::TakeFailure(std::span<const std::size_t> indices, const Error& er
   for (const std::size_t index : indices) {
     Pending& pending = pending_[index];
     if (pending.next != Next::kSend) continue;
+    pending.may_have_begun |= outcome == Outcome::kUnknown;
     pending.result = {.outcome = outcome, .error = error};
     pending.next = IsRetryable(error.code) ? Next::kRetry : Next::kSettled;
   }

@@ -38,6 +38,8 @@ class SaveCall {
   struct Pending {
     SaveResult result;
     Next next = Next::kSend;
+    bool may_have_begun =
+        false;  // with some attempt: then a later one that came to nothing settles nothing
   };
 
   /// Sends these once, in as few requests as may be.
@@ -52,6 +54,8 @@ class SaveCall {
   /// What an attempt as a whole came to, for those of which nothing is known.
   void TakeFailure(std::span<const std::size_t> indices, const Error& error);
   void TakeRefusal(std::span<const std::size_t> indices, const Answer& answer);
+  /// The result of the last attempt, in the light of those before.
+  [[nodiscard]] static SaveResult ResultOf(Pending pending);
 
   [[nodiscard]] std::vector<std::size_t> Unsettled() const;
   /// Waits until those may be sent again that are not settled, and settles those that must not be.
