@@ -22,9 +22,9 @@ class Connection {
 
   virtual ~Connection() = default;
 
-  /// Sends what can be sent of `out` and receives what has come into `in`; waits until at least one of them went on.
-  /// What of `out` was not sent must come again in the next call. Fails with kUnavailable after the deadline, or when
-  /// the connection broke.
+  /// Receives what has come into `in`, or else sends what can be sent of `out`; waits until one of them went on. Over a
+  /// connection that has ended nothing is sent. What of `out` was not sent must come again in the next call. Fails with
+  /// kUnavailable after the deadline, or when the connection broke.
   [[nodiscard]] virtual Result<Moved> Transfer(std::string_view out, std::span<char> in,
                                                Instant deadline) = 0;
 };

@@ -42,17 +42,21 @@ class SocketConnection final : public Connection {
       : socket_(std::move(socket)), clock_(clock) {}
 
   Result<Moved> Transfer(std::string_view out, std::span<char> in, Instant deadline) override {
+    std::optional<Error> broke;
     while (true) {
-      Moved moved;
-      auto sent = Send(out);
-      // A server that refuses a request may answer and close before it has read all of it: the answer counts.
+      // First, so that nothing is sent over a kept connection that the server has closed.
       const auto received = Receive(in);
       if (!received) return std::unexpected(received.error());
-      moved.sent = sent.value_or(0);
-      moved.received = received->bytes;
-      moved.ended = received->ended;
-      if (moved.sent > 0 || moved.received > 0 || moved.ended) return moved;
-      if (!sent) return std::unexpected(sent.error());
+      if (received->bytes > 0 || received->ended)
+        return Moved{.received = received->bytes, .ended = received->ended};
+      if (broke) return std::unexpected(*broke);
+      const auto sent = Send(out);
+      if (!sent) {
+        // A server that refuses a request may answer and close before it has read all of it: the answer counts.
+        broke = sent.error();
+        continue;
+      }
+      if (*sent > 0) return Moved{.sent = *sent};
       const auto events = static_cast<short>(out.empty() ? POLLIN : POLLIN | POLLOUT);
       const auto ready = PollUntil(socket_.get(), events, clock_, deadline);
       if (!ready) return std::unexpected(ready.error());
