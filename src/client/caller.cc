@@ -70,7 +70,7 @@ Result<Answer> Caller::TryOnce(const Request& request, const Patience& patience,
                                const BodySink& sink) {
   const std::string text = Render(request, patience);
   bool may_be_second = false;
-  if (std::unique_ptr<Connection> connection = TakeIdle()) {
+  if (auto connection = request.is_sent_once ? nullptr : TakeIdle()) {
     Attempt attempt = Exchange(*connection, text, patience, sink);
     if (attempt.reusable) KeepIdle(std::move(connection));
     if (!attempt.stale) return std::move(attempt.answer);

@@ -20,10 +20,11 @@ namespace itemgate::client {
 
 struct Request {
   std::string_view method = "GET";
-  std::string target;      // path and query, without the URL's prefix
-  std::string fields;      // complete lines, besides those that every request has
-  std::string body;        // of a POST
-  std::string request_id;  // empty: one is made
+  std::string target;         // path and query, without the URL's prefix
+  std::string fields;         // complete lines, besides those that every request has
+  std::string body;           // of a POST
+  std::string request_id;     // empty: one is made
+  bool is_sent_once = false;  // whatever happens; so never over a kept connection
 };
 
 /// Of an answer what anybody here wants to know.
@@ -49,7 +50,7 @@ struct Patience {
 using BodySink = std::function<void(std::string_view)>;
 
 /// Sends requests to one server and receives the answers, over connections that it keeps; retries, within the budget.
-/// Every request may be sent twice, for a content is its own identity. Thread-safe; blocks.
+/// Every request that does not say otherwise may be sent twice, for a content is its own identity. Thread-safe; blocks.
 ///
 /// Errors: kUnavailable if the server was not reached, or there is no secure connection to it; kUnknown if it may have
 /// been, but did not answer; kTooLarge and kUnsupported if its answer cannot be taken. They name the server.

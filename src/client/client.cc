@@ -238,7 +238,8 @@ Result<void> Client::ResolveParked(const ContentKey& key, Resolution resolution)
       impl_->caller.TryOnce({.method = "POST",
                              .target = "/v1/parked/" + OperationName(key) + ":resolve",
                              .fields = "Content-Type: application/json\r\n",
-                             .body = json.EndObject().Take()},
+                             .body = json.EndObject().Take(),
+                             .is_sent_once = true},
                             {.deadline = impl_->caller.BeginCall()});
   if (!answer) return std::unexpected(answer.error());
   if (answer->status == 204) return {};

@@ -179,6 +179,19 @@ TEST_F(ClientReadTest, ResolvesWhatIsParkedAndNeverSendsThatTwice) {
             ErrorCode::kUnavailable);
 }
 
+TEST_F(ClientReadTest, ResolvesOverAConnectionOfItsOwn) {
+  const auto client = MakeClient();
+  body_ = R"({"items":5})";
+  ASSERT_TRUE(client->StoreStatisticsNow());  // and keeps the connection
+  const std::size_t before = server_.seen.size();
+  server_.faults = {Fault::kBreakAfter};
+  const auto resolved =
+      client->ResolveParked(MakeContentKey({}, "x").value(), Resolution::kSendAgain);
+  EXPECT_EQ(resolved.error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(server_.seen.size(), before + 1);
+  EXPECT_EQ(server_.connections, 2);
+}
+
 TEST_F(ClientReadTest, VerifiesAndTellsHowFarItIs) {
   body_ =
       "{\"items_done\":10}\n{\"items_done\":20}\n"
