@@ -114,9 +114,12 @@ bool Caller::WaitToRetry(std::uint32_t retry, std::optional<Duration> retry_afte
   return true;
 }
 
-bool Caller::Pause(Instant deadline) {
-  if (clock_.Now() + options_.retry.backoff_min >= deadline) return false;
-  network_->Wait(options_.retry.backoff_min);
+bool Caller::Pause(std::uint32_t pause, std::optional<Duration> retry_after, Instant deadline) {
+  const Duration left = deadline - clock_.Now();
+  if (options_.retry.backoff_min >= left) return false;
+  const Duration wanted =
+      std::max(BackoffBound(options_.retry, pause), retry_after.value_or(Duration::zero()));
+  network_->Wait(std::max<Duration>(std::min(wanted, left / 2), options_.retry.backoff_min));
   return true;
 }
 

@@ -73,8 +73,10 @@ class Caller {
   [[nodiscard]] bool WaitToRetry(std::uint32_t retry, std::optional<Duration> retry_after,
                                  Instant deadline) EXCLUDES(mu_);
 
-  /// Lets the shortest back-off pass. False if the deadline will be over.
-  [[nodiscard]] bool Pause(Instant deadline);
+  /// Waits until it is time to ask again for what is under way, for the time of that number, from 0: longer each time,
+  /// and as long as the server says, but never so long that the deadline is over. False if hardly anything is left.
+  [[nodiscard]] bool Pause(std::uint32_t pause, std::optional<Duration> retry_after,
+                           Instant deadline);
 
   [[nodiscard]] const std::string& url() const { return url_text_; }
 

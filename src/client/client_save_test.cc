@@ -246,18 +246,6 @@ TEST_F(ClientSaveTest, StopsRetryingWhenTheBudgetIsUsedUp) {
   EXPECT_EQ(server_.seen.size(), kCalls + kCalls / 5 + 100);
 }
 
-TEST_F(ClientSaveTest, GoesOnWaitingForASaveThatTakesLong) {
-  server_.in_progress = 5;
-  const auto client = MakeClient();
-  EXPECT_EQ(client->SaveItem("a").outcome, Outcome::kCreated);
-  EXPECT_EQ(server_.seen.size(), 6u);
-  server_.in_progress = 1;
-  EXPECT_EQ(client->SaveItem("b", {.wait_max = 1s}).outcome, Outcome::kInProgress);
-  server_.in_progress = 1 << 30;
-  EXPECT_EQ(MakeClient({.deadline = 2s})->SaveItem("b").outcome, Outcome::kInProgress);
-  EXPECT_LT(server_.clock.Now().time_since_epoch(), 3s);
-}
-
 TEST_F(ClientSaveTest, SavesManyInOneRequest) {
   const std::vector<std::string_view> contents{"a", "b", "a"};
   const auto results = MakeClient()->SaveItems(contents, {.media_type = "text/plain"});
@@ -321,24 +309,6 @@ TEST_F(ClientSaveTest, AsksInLinesForReasonsOnly) {
   ASSERT_EQ(server_.seen.size(), 3u);
   EXPECT_TRUE(server_.seen[1].body.ends_with("busy")) << server_.seen[1].body;
   EXPECT_EQ(server_.seen[2].body, "{\"content\":\"\"}\n");
-}
-
-TEST_F(ClientSaveTest, GoesOnWaitingForOneWhenAnotherIsNotRetriedAnyMore) {
-  int asked = 0;
-  server_.status_instead = [&](std::string_view content) {
-    if (content == "busy") return 503;
-    return ++asked <= 30 ? 202 : 0;
-  };
-  const std::vector<std::string_view> contents{"busy", "slow"};
-  const auto results = MakeClient()->SaveItems(contents);
-  EXPECT_EQ(results[0].outcome, Outcome::kUnavailable);
-  EXPECT_EQ(results[1].outcome, Outcome::kCreated);
-  const auto sent = [&](std::string_view content) {
-    return std::ranges::count_if(server_.seen,
-                                 [&](const auto& s) { return s.body.contains(content); });
-  };
-  EXPECT_EQ(sent("busy"), 1 + 8);
-  EXPECT_EQ(sent("slow"), 31);
 }
 
 TEST_F(ClientSaveTest, GivesTheReasonOfABatchThatWasRefusedAsAWhole) {

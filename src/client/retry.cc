@@ -29,11 +29,15 @@ bool RetryBudget::TryTake(Instant now) {
   return true;
 }
 
-Duration BackoffDelay(const RetryOptions& options, std::uint32_t retry, double fraction,
-                      std::optional<Duration> retry_after) {
+Duration BackoffBound(const RetryOptions& options, std::uint32_t retry) {
   Duration bound = options.backoff_min;
   for (std::uint32_t i = 0; i < retry && bound < options.backoff_max; ++i) bound *= 2;
-  bound = std::min<Duration>(bound, options.backoff_max);
+  return std::min<Duration>(bound, options.backoff_max);
+}
+
+Duration BackoffDelay(const RetryOptions& options, std::uint32_t retry, double fraction,
+                      std::optional<Duration> retry_after) {
+  const Duration bound = BackoffBound(options, retry);
   const auto jitter = std::chrono::duration_cast<Duration>(
       std::chrono::duration<double, std::nano>(static_cast<double>(bound.count()) * fraction));
   return retry_after.value_or(Duration::zero()) + jitter;

@@ -39,6 +39,9 @@ class RetryBudget {
   std::array<Second, kWindowSeconds> seconds_;
 };
 
+/// The longest back-off before the retry of that number, from 0: twice as long as the one before.
+[[nodiscard]] Duration BackoffBound(const RetryOptions& options, std::uint32_t retry);
+
 /// How long to wait before the retry of that number, from 0: anywhere between nothing and twice as much as before
 /// (exponential back-off with full jitter), after what the server asked for. `fraction` is random, in [0, 1).
 [[nodiscard]] Duration BackoffDelay(const RetryOptions& options, std::uint32_t retry,

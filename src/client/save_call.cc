@@ -190,7 +190,8 @@ void SaveCall::WaitForNextRound() {
     if (caller_.WaitToRetry(retries_++, retry_after_, deadline_)) return;
     Settle(Next::kRetry);
   }
-  if (Any(Next::kAskAgain) && !caller_.Pause(deadline_)) Settle(Next::kAskAgain);
+  if (Any(Next::kAskAgain) && !caller_.Pause(pauses_++, retry_after_, deadline_))
+    Settle(Next::kAskAgain);
 }
 
 bool SaveCall::Any(Next next) const {

@@ -70,6 +70,7 @@ class SaveCall {
   const std::string fields_;
   std::vector<Pending> pending_;
   std::uint32_t retries_ = 0;
+  std::uint32_t pauses_ = 0;
   std::optional<Duration> retry_after_;  // of the last round
 };
 
