@@ -120,8 +120,10 @@ void Engine::Send(LockEntry& lock, Question::Kind kind, NodeSet nodes) {
 void Engine::SendUnlocks() {
   for (auto first = unlocks_.begin(); first != unlocks_.end();) {
     const NodeSet nodes = first->nodes;  // mostly all
-    const auto rest = std::partition(first, unlocks_.end(),
-                                     [&](const Unlock& unlock) { return unlock.nodes == nodes; });
+    const bool was_held = first->question.lock->protocol.was_held();
+    const auto rest = std::partition(first, unlocks_.end(), [&](const Unlock& unlock) {
+      return unlock.nodes == nodes && unlock.question.lock->protocol.was_held() == was_held;
+    });
     batch_.clear();
     for (const Unlock& unlock : std::ranges::subrange(first, rest))
       batch_.push_back(unlock.question);
@@ -143,7 +145,10 @@ void Engine::SendTo(std::span<const Question> questions, int node,
 
 const redis::CommandList& Engine::Encode(std::span<const Question> questions, ScriptForm form) {
   command_.Clear();
-  EncodeQuestions(questions, {.form = form, .publish = options_.publish_releases}, command_);
+  // All of the locks were held, or none. What a failed attempt leaves is no release: whoever has made it and waits would
+  // wake itself, again and again.
+  const bool publish = options_.publish_releases && questions[0].lock->protocol.was_held();
+  EncodeQuestions(questions, {.form = form, .publish = publish}, command_);
   return command_;
 }
 

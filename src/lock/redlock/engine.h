@@ -116,7 +116,7 @@ class Engine final : public VoteReceiver {
   std::size_t cleaning_count_ = 0;                 // of them: only for what may be left somewhere
   std::unordered_map<std::string, std::vector<LockEntry*>> waiters_;
   std::function<std::unique_ptr<ReleaseListener>(int node)> listen_;
-  std::unique_ptr<ReleaseListener> listener_;  // at one node: each tells of every release
+  std::unique_ptr<ReleaseListener> listener_;  // at one node, which tells of those keys that it had
   std::size_t listened_node_ = 0;
   TimerWheel wheel_;
   std::optional<Instant> timer_due_;

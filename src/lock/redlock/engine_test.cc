@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lock/redlock/scripts.h"
 #include "testing/redis_live.h"
 
 namespace itemgate::redlock {
@@ -18,6 +19,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 /// Grants everything at once, or says that it is taken, or is not reached, or takes what it is sent and says nothing,
 /// or knows no script, or answers no two questions at once.
@@ -30,13 +32,17 @@ class FakeNode final : public LockNode {
 
   Mode mode = Mode::kWell;
   int asked = 0;
-  std::vector<std::string> commands;  // "unlock a b by text", for each of these
+  std::vector<std::string> commands;    // "unlock a b by text", for each of these
+  std::vector<std::string> publishing;  // those of them, by digest, that tell of a release
 
   bool Send(std::span<const Question> questions, const redis::CommandList& command) override {
     if (mode == Mode::kAway) return false;
     ++asked;
     const bool by_text = command.bytes().find("redis.") != std::string_view::npos;
     commands.push_back(Describe(questions) + (by_text ? " by text" : ""));
+    if (command.bytes().contains(kUnlockAndPublishScript.digest) ||
+        command.bytes().contains("\r\npublish\r\n"))
+      publishing.push_back(commands.back());
     const std::vector asked_now(questions.begin(), questions.end());
     if (mode == Mode::kSilent)
       silenced_.insert(silenced_.end(), questions.begin(), questions.end());
@@ -280,6 +286,38 @@ TEST_F(EngineTest, WhatAnAttemptLeftIsDeletedBeforeTheNextAttempt) {
   });
   EXPECT_THAT(loop_.Run([&] { return nodes_[0]->commands; }),
               ElementsAre("set a", "unlock a", "set a"));
+}
+
+// Or whoever made the attempt would wake itself.
+TEST_F(EngineTest, OnlyWhatWasHeldIsToldOfWhenItIsDeleted) {
+  Open({});
+  const RedLock held = Acquire("held");
+  Do([&] { nodes_[1]->mode = nodes_[2]->mode = FakeNode::Mode::kTaken; });
+  const auto waiter = BeginWaiter("taken");
+  EXPECT_THAT(loop_.Run([&] { return nodes_[0]->commands; }),
+              ElementsAre("set held", "set taken", "unlock taken"));
+  EXPECT_THAT(loop_.Run([&] { return nodes_[0]->publishing; }), IsEmpty());
+  Release("held");
+  EXPECT_THAT(loop_.Run([&] { return nodes_[0]->publishing; }), ElementsAre("unlock held"));
+}
+
+TEST_F(EngineTest, WhatIsToldOfAndWhatIsNotAreTwoCommands) {
+  Open({});
+  const RedLock a = Acquire("a");
+  const RedLock b = Acquire("b");
+  Do([&] {
+    for (FakeNode* node : nodes_) node->mode = FakeNode::Mode::kSilent;
+  });
+  const auto waiter = BeginWaiter("c");
+  Do([&] {
+    nodes_[1]->commands.clear();
+    engine_->Release(*entries_.at("a"), {});
+    engine_->Cancel(*waiter);
+    engine_->Release(*entries_.at("b"), {});
+  });
+  EXPECT_THAT(loop_.Run([&] { return nodes_[1]->commands; }),
+              ElementsAre("unlock a b", "unlock c"));
+  EXPECT_THAT(loop_.Run([&] { return nodes_[1]->publishing; }), ElementsAre("unlock a b"));
 }
 
 // Or it would find its key taken.

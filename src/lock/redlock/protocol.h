@@ -74,6 +74,8 @@ class LockProtocol {
   [[nodiscard]] std::optional<Instant> due() const { return due_; }
   [[nodiscard]] std::uint32_t round() const { return round_; }
   [[nodiscard]] bool is_held() const { return state_ == State::kHeld; }
+  /// Or is.
+  [[nodiscard]] bool was_held() const { return valid_until_ != Instant{}; }
   /// Wants to be told when the lock may be free.
   [[nodiscard]] bool is_waiting() const;
   /// Nothing is left to do, and no answer matters any more.
