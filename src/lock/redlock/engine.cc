@@ -78,6 +78,7 @@ void Engine::Apply(LockEntry& lock, const Step& step) {
     for (auto& done : std::exchange(lock.releases, {}))
       AnswerLater([done = std::move(done), release = lock.protocol.release()] { done(release); });
     WakeOne(lock.key);
+  if (step.freed) WakeOne(lock.key);
   }
   --applying_;
   if (applying_ > 0) return;

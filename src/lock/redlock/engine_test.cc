@@ -127,7 +127,7 @@ class EngineTest : public testing::Test {
   /// One that tries until it has it, whenever it is woken.
   std::shared_ptr<LockEntry> BeginWaiter(const std::string& name) {
     Plan plan = PlanFor(3, seconds(60));
-    plan.wait = plan.retry = seconds(1000);
+    plan.wait = plan.retry = plan.attempt_delay = seconds(1000);
     auto entry = std::make_shared<LockEntry>(name, name, plan, engine_->random());
     entry->done = [](const Result<RedLock>&) {};
     Do([&] { engine_->Begin(entry); });
@@ -206,6 +206,27 @@ TEST_F(EngineTest, AWaiterThatIsWokenAndGivesUpWakesTheNext) {
   set_all(FakeNode::Mode::kWell);
   Do([&] { engine_->Cancel(*entries_.at("first")); });
   EXPECT_EQ(told, (std::vector<std::string>{"first gave up", "second has it"}));
+}
+
+TEST_F(EngineTest, OnlyTheFirstReleaseOfWhatWasHeldWakesAWaiter) {
+  Open({});
+  const RedLock held = Acquire("a");
+  for (FakeNode* node : nodes_) node->mode = FakeNode::Mode::kTaken;
+  auto loser =
+      std::make_shared<LockEntry>("loser", "a", PlanFor(3, seconds(60)), engine_->random());
+  loser->done = [](const Result<RedLock>& lock) { EXPECT_FALSE(lock->IsAcquired()); };
+  Do([&] { engine_->Begin(loser); });
+  const auto waiter = BeginWaiter("a");
+  const auto told = [&] {
+    return loop_.Run([&] { return std::exchange(nodes_[1]->commands, {}); });
+  };
+  (void)told();
+  Do([&] { engine_->Release(*loser, {}); });
+  EXPECT_THAT(told(), IsEmpty());
+  Release("a");
+  EXPECT_THAT(told(), ElementsAre("unlock a", "set a"));
+  Release("a");
+  EXPECT_THAT(told(), IsEmpty());
 }
 
 TEST_F(EngineTest, ALockThatFailedAtASilentNodeIsKeptOnlyWithinTheLimit) {

@@ -201,7 +201,7 @@ Step LockProtocol::DecideRelease(Instant now) {
   if (certain < quorum() && !unlocks_.pending().empty()) return {};
   state_ = State::kEnded;
   ArmCleaning(now);
-  return {.released = true};
+  return {.released = true, .freed = true};
 }
 
 RedLockRelease LockProtocol::release() const {

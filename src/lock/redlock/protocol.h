@@ -45,6 +45,7 @@ struct Step {
   bool cancelled = false;
   bool lost = false;      // loss_reason() tells
   bool released = false;  // release() tells
+  bool freed = false;     // with that: others may have now what was held
 };
 
 /// One lock from the first question to the last answer: events in, steps out. No I/O, no clock, no memory of its own.
