@@ -129,6 +129,7 @@ Step LockProtocol::OnTime(Instant now) {
   switch (state_) {
     case State::kAsking:
       ballot_.Close();
+      if (IsCutShort(now)) return GiveUp({.unlock = SendUnlock(owed_)}, now);
       return Decide(now);
     case State::kPausing:
       return IsOverdue(now) ? GiveUp({}, now) : Ask(now);

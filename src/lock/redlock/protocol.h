@@ -114,6 +114,11 @@ class LockProtocol {
   [[nodiscard]] bool IsOverdue(Instant now) const {
     return plan_.deadline == RedLockDeadline::kStrict && now >= WaitEnd();
   }
+  /// The nodes had less than their time to answer the attempt, and what the one before has found still says why.
+  [[nodiscard]] bool IsCutShort(Instant now) const {
+    return IsOverdue(now) && now < asked_at_ + plan_.node_timeout &&
+           status_ != RedLockStatus::kUnlocked;
+  }
   /// Takes what the question has brought so far as what the nodes said last.
   void Settle();
   /// They are about to be asked for something that may set the key.

@@ -217,6 +217,22 @@ TEST(LockProtocol, AStrictDeadlineIsNotOvershotByAnAttempt) {
   EXPECT_EQ(lock.now, start + milliseconds(700));
 }
 
+// The nodes had no time to answer, which is no sign that they are away.
+TEST(LockProtocol, AnAttemptThatAStrictDeadlineCutsShortChangesNoStatus) {
+  Plan plan = WaitingPlan(3, milliseconds(700));
+  plan.deadline = RedLockDeadline::kStrict;
+  ProtocolUnderTest lock(plan);
+  (void)lock.Start();
+  EXPECT_FALSE(lock.SetAll({kTaken, kTaken, kTaken}).answered);
+  EXPECT_EQ(lock.RunToDue().set, NodeSet::First(3));
+  (void)lock.Set(0, kGranted);
+  const Step step = lock.RunToDue();
+  EXPECT_TRUE(step.answered);
+  EXPECT_EQ(step.unlock, NodeSet::First(3));
+  EXPECT_EQ(lock.protocol.status(), RedLockStatus::kConflicted);
+  EXPECT_EQ(lock.protocol.summary(), (RedLockInstanceSummary{0, 2, 0}));
+}
+
 TEST(LockProtocol, AHintEndsThePause) {
   ProtocolUnderTest lock(WaitingPlan(1, seconds(10)));
   (void)lock.Start();
