@@ -77,9 +77,8 @@ void Engine::Apply(LockEntry& lock, const Step& step) {
   if (step.released) {
     for (auto& done : std::exchange(lock.releases, {}))
       AnswerLater([done = std::move(done), release = lock.protocol.release()] { done(release); });
-    WakeOne(lock.key);
-  if (step.freed) WakeOne(lock.key);
   }
+  if (step.freed) WakeOne(lock.key);
   --applying_;
   if (applying_ > 0) return;
   TellRefusals();

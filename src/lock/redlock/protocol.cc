@@ -117,9 +117,10 @@ bool LockProtocol::is_waiting() const {
 }
 
 Step LockProtocol::OnWake(Instant now) {
+  if (now >= WaitEnd()) return {};  // or hints without end would keep the caller without end
   // It may come before the other nodes have heard of the release: then one more look follows soon.
   attempts_left_ = std::max(attempts_left_, 2);
-  if (state_ == State::kPausing && !IsOverdue(now)) return Ask(now);
+  if (state_ == State::kPausing) return Ask(now);
   woken_ = true;
   return {};
 }
@@ -128,8 +129,8 @@ Step LockProtocol::OnTime(Instant now) {
   if (!due_ || now < *due_) return {};
   switch (state_) {
     case State::kAsking:
-      ballot_.Close();
       if (IsCutShort(now)) return GiveUp({.unlock = SendUnlock(owed_)}, now);
+      ballot_.Close();
       return Decide(now);
     case State::kPausing:
       return IsOverdue(now) ? GiveUp({}, now) : Ask(now);

@@ -268,6 +268,23 @@ TEST(LockProtocol, AHintWhileItAsksIsNotLost) {
   EXPECT_GT(*lock.protocol.due(), lock.now);
 }
 
+TEST(LockProtocol, HintsProlongNoWait) {
+  Plan plan = WaitingPlan(1, seconds(1));
+  plan.attempts = 3;
+  ProtocolUnderTest lock(plan);
+  const Duration answer_time = milliseconds(10);
+  const Instant start = lock.now;
+  const Instant end = start + plan.wait + 3 * (plan.attempt_delay + answer_time);
+  (void)lock.Start();
+  while (true) {
+    lock.now += answer_time;
+    ASSERT_LE(lock.now, end);
+    if (lock.Set(0, kTaken).answered) break;
+    if (lock.Wake().set.empty()) (void)lock.RunToDue();
+  }
+  EXPECT_GE(lock.now, start + plan.wait);
+}
+
 TEST(LockProtocol, CancelledWhileAskingDeletesWhatMayBeThere) {
   ProtocolUnderTest lock(PlanOf(3));
   (void)lock.Start();
