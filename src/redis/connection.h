@@ -127,6 +127,9 @@ class Connection {
   [[nodiscard]] bool WasSent(const Call& call) const { return call.begin < sent_; }
   [[nodiscard]] std::string_view BytesOf(const Call& call) const;
 
+  [[nodiscard]] bool WasWhollySent(const Call& call) const {
+    return call.begin + call.size <= sent_;
+  }
   const NodeOptions& options_;
   NodeListener* const listener_;
   MessageReceiver* messages_ = nullptr;

@@ -115,7 +115,8 @@ void Connection::ReadAnswers(Instant now) {
     }
     if (!*replies) break;
     if (messages_ != nullptr && TellMessage((**replies)[0])) continue;
-    if (!is_owed) {
+    // Of several commands the first may be answered before the last is sent, but not all of them.
+    if (!is_owed || !WasWhollySent(calls_[0])) {
       LoseForUnasked(now);
       break;
     }

@@ -317,6 +317,34 @@ TEST_F(ConnectionTest, AReplyThatNobodyAskedForEndsTheConnection) {
   EXPECT_EQ(connection_.state(), NodeState::kWaiting);
 }
 
+TEST_F(ConnectionTest, SoDoesOneToACommandThatWasNotSentWhole) {
+  BecomeReady();
+  Send(CommandList("SET", "a", "1"));
+  Send(CommandList("SET", "b", "1"));
+  TakeOutput(3);
+  Feed("+OK\r\n");
+  EXPECT_EQ(connection_.last_failure().kind, FailureKind::kProtocol);
+  EXPECT_EQ(TakeOutput(), "");
+  const std::vector<Told> told = Take();
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_TRUE(told[0].may_have_run);
+  EXPECT_FALSE(told[1].may_have_run);
+}
+
+TEST_F(ConnectionTest, TheFirstOfACallMayBeAnsweredBeforeTheLastIsSent) {
+  BecomeReady();
+  CommandList two("GET", "a");
+  const std::size_t first_size = two.bytes().size();
+  two.Add("GET", "b");
+  Send(two);
+  TakeOutput(first_size + 3);
+  Feed(":1\r\n");
+  EXPECT_EQ(connection_.state(), NodeState::kReady);
+  TakeOutput();
+  Feed(":2\r\n");
+  EXPECT_THAT(Take().at(0).replies, ElementsAre("1", "2"));
+}
+
 TEST_F(ConnectionTest, AScriptIsSentOnceAndAgainIfItWasForgotten) {
   BecomeReady();
   const Script script("return ARGV[1]");
