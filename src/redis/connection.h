@@ -60,6 +60,7 @@ class Connection {
   void Sent(std::size_t size);
   /// Fails those calls that were refused in Send.
   void Settle();
+  [[nodiscard]] bool is_settled() const { return refused_.empty(); }
   void Tick(Instant now);
   /// At the latest; it may come without a need. Instant::max(): never.
   [[nodiscard]] Instant next_tick() const;

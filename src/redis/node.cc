@@ -123,6 +123,7 @@ class Node::Impl final : public std::enable_shared_from_this<Node::Impl>, privat
       Open();
     Flush();
     settles_ = false;
+    if (!connection_.is_settled()) SettleSoon();  // a callback has sent something
     ArmTimer();
   }
 

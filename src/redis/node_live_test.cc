@@ -103,6 +103,19 @@ TEST_F(NodeLiveTest, ADeadPortFailsAtOnceAndQueuedCallsAtTheirDeadline) {
   EXPECT_EQ(queued.failure, FailureKind::kDisconnected);
 }
 
+TEST_F(NodeLiveTest, WhatIsSentWhenARefusalIsToldIsRefusedAsWell) {
+  const DeadPort dead;
+  LiveNode node(loop_, OptionsFor(dead.endpoint()));
+  loop_.Run([&] {
+    node.node().Stop();  // no later event settles what was forgotten
+    node.node().Send(CommandList("PING"), {}, [&](const Answer& answer) {
+      node.Keep()(answer);
+      node.node().Send(CommandList("PING"), {}, node.Keep());
+    });
+  });
+  for (const Told& told : node.Take(2)) EXPECT_EQ(told.failure, FailureKind::kStopped);
+}
+
 TEST_F(NodeLiveTest, ABlackHoleIsNoConnection) {
   const BlackHole hole;
   NodeOptions options = OptionsFor(hole.endpoint());
