@@ -19,7 +19,7 @@ Result<void> Subscriber::Subscribe(std::string_view channel) {
     return Fail(ErrorCode::kUnavailable,
                 "there are " + std::to_string(channels_.size()) + " channels already");
   const auto [place, is_new] = channels_.insert(options_.channel_prefix + std::string(channel));
-  if (is_new && node_->state() == NodeState::kReady) SendSubscribe(*place);
+  if (is_new && IsConnected()) SendSubscribe(*place);
   return {};
 }
 
@@ -46,13 +46,26 @@ void Subscriber::MessageCame(std::string_view channel, std::string_view payload)
 
 void Subscriber::SendSubscribe(const std::string& channel) {
   const auto answered = [this, channel](const Answer& answer) {
-    // A call that failed is made again with the next connection; a late answer is as good as any.
-    if (!answer.ok() || !channels_.contains(channel)) return;
+    if (!channels_.contains(channel)) return;
+    // What failed is asked for on the next connection; a late answer is as good as any.
+    if (!answer.ok()) return LeaveIfUnsent(*answer.failure);
     const Reply& reply = answer.replies[0];
     const Failure failure = reply.is_error() ? ServerFailure(reply.text()) : Failure{};
     owner_.Subscribed(WithoutPrefix(channel), reply.is_error() ? &failure : nullptr);
   };
-  node_->Send(CommandList("SUBSCRIBE", channel), {.late = CallOptions::Late::kTell}, answered);
+  node_->Send(CommandList("SUBSCRIBE", channel),
+              {.when_unresponsive = CallOptions::WhenUnresponsive::kSendAnyway,
+               .late = CallOptions::Late::kTell},
+              answered);
+}
+
+/// A connection that takes no command in is no good, and would never ask for that channel.
+void Subscriber::LeaveIfUnsent(const Failure& why) {
+  if (IsConnected() && !why.may_have_run) node_->Leave(why);
+}
+
+bool Subscriber::IsConnected() const {
+  return node_->state() == NodeState::kReady || node_->state() == NodeState::kUnresponsive;
 }
 
 std::string_view Subscriber::WithoutPrefix(std::string_view channel) const {

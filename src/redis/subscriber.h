@@ -59,6 +59,8 @@ class Subscriber final : private NodeListener, private MessageReceiver {
   void ErrorReplied(FailureKind kind, std::string_view text) override;
   void MessageCame(std::string_view channel, std::string_view payload) override;
   void SendSubscribe(const std::string& channel);
+  void LeaveIfUnsent(const Failure& why);
+  [[nodiscard]] bool IsConnected() const;
   [[nodiscard]] std::string_view WithoutPrefix(std::string_view channel) const;
 
   const Options options_;

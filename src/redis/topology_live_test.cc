@@ -91,6 +91,38 @@ TEST_F(SubscriberLiveTest, SubscribesAgainAfterARestartAndIsPingedMeanwhile) {
   EXPECT_THAT(heard_.Take(1), ElementsAre("a again"));
 }
 
+TEST_F(SubscriberLiveTest, SubscribesToWhatWasAskedForWhileTheServerDidNotAnswer) {
+  RedisServer server;
+  Open({.endpoint = server.endpoint(), .call_timeout = milliseconds(50), .timeouts_to_open = 1},
+       "");
+  EXPECT_THAT(heard_.Take(1), ElementsAre("subscribed a"));
+  server.Pause();
+  const auto subscribe = [&](const char* channel) {
+    return loop_.Run([&] { return subscriber_->Subscribe(channel).has_value(); });
+  };
+  EXPECT_TRUE(subscribe("b"));
+  ASSERT_TRUE(Eventually(
+      [&] { return loop_.Run([&] { return subscriber_->state(); }) == NodeState::kUnresponsive; }));
+  EXPECT_TRUE(subscribe("c"));
+  server.Resume();
+  EXPECT_THAT(heard_.Take(2), ElementsAre("subscribed b", "subscribed c"));
+}
+
+TEST_F(SubscriberLiveTest, BeginsAnewIfTheQueueHasNoRoomForAChannel) {
+  RedisServer server;
+  Open({.endpoint = server.endpoint(), .calls_max = 2}, "");
+  EXPECT_THAT(heard_.Take(1), ElementsAre("subscribed a"));
+  server.Pause();
+  loop_.Run([&] {
+    (void)subscriber_->Subscribe("b");
+    subscriber_->Unsubscribe("b");
+    (void)subscriber_->Subscribe("c");
+  });
+  EXPECT_THAT(heard_.Take(1), ElementsAre("interrupted"));
+  server.Resume();
+  EXPECT_THAT(heard_.Take(2), ElementsAre("subscribed a", "subscribed c"));
+}
+
 TEST_F(SubscriberLiveTest, IsToldIfTheChannelIsForbidden) {
   const RedisServer server({.acl = {"default on nopass +@all ~* resetchannels &other"}});
   Open({.endpoint = server.endpoint()}, "");
