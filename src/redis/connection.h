@@ -125,12 +125,13 @@ class Connection {
   void KeepCalls(const std::vector<bool>& kept, std::uint64_t output_begin);
   void TrimOutput();
   [[nodiscard]] std::uint64_t OutputEnd() const { return output_begin_ + output_.size(); }
+  /// Or a part of it was.
   [[nodiscard]] bool WasSent(const Call& call) const { return call.begin < sent_; }
-  [[nodiscard]] std::string_view BytesOf(const Call& call) const;
-
   [[nodiscard]] bool WasWhollySent(const Call& call) const {
     return call.begin + call.size <= sent_;
   }
+  [[nodiscard]] std::string_view BytesOf(const Call& call) const;
+
   const NodeOptions& options_;
   NodeListener* const listener_;
   MessageReceiver* messages_ = nullptr;

@@ -22,6 +22,16 @@ std::optional<Number> ToNumber(std::string_view text) {
 
 }  // namespace
 
+std::optional<SentinelWord> ReadSentinelWord(Replies fields) {
+  // Who leads a failover gives the new epoch with the old address, until the last replica follows the new primary.
+  if (ValueOf(fields, "flags").contains("failover_in_progress")) return std::nullopt;
+  const std::string_view host = ValueOf(fields, "ip");
+  const auto port = ToNumber<std::uint16_t>(ValueOf(fields, "port"));
+  const auto epoch = ToNumber<std::int64_t>(ValueOf(fields, "config-epoch"));
+  if (host.empty() || !port || !epoch) return std::nullopt;
+  return SentinelWord{.primary = {.host = std::string(host), .port = *port}, .epoch = *epoch};
+}
+
 /// One Sentinel: a node to ask, and a subscriber to what it announces.
 class SentinelPrimary::Peer final : private NodeListener, private SubscriberOwner {
  public:
@@ -54,14 +64,10 @@ class SentinelPrimary::Peer final : private NodeListener, private SubscriberOwne
     node_->Send(CommandList("SENTINEL", "MASTER", owner_.settings_.service_name), {},
                 [this](const Answer& answer) {
                   if (!answer.ok()) return;
-                  const Replies fields = answer.replies[0].elements();
-                  const std::string_view host = ValueOf(fields, "ip");
-                  const auto port = ToNumber<std::uint16_t>(ValueOf(fields, "port"));
-                  const auto epoch = ToNumber<std::int64_t>(ValueOf(fields, "config-epoch"));
-                  if (host.empty() || !port || !epoch) return;
-                  const Endpoint primary{.host = std::string(host), .port = *port};
-                  said_ = {primary.ToString(), *epoch};
-                  owner_.Learn(primary, *epoch);
+                  const auto word = ReadSentinelWord(answer.replies[0].elements());
+                  if (!word) return;
+                  said_ = {word->primary.ToString(), word->epoch};
+                  owner_.Learn(word->primary, word->epoch);
                 });
   }
 

@@ -12,6 +12,15 @@
 
 namespace itemgate::redis {
 
+/// What a Sentinel says of a group.
+struct SentinelWord {
+  Endpoint primary;
+  std::int64_t epoch = 0;
+};
+
+/// Reads the answer to SENTINEL MASTER; nothing if it does not say, or cannot be taken at its word.
+[[nodiscard]] std::optional<SentinelWord> ReadSentinelWord(Replies fields);
+
 /// The primary of a group that Sentinels watch: one Node, which moves when the primary does.
 ///
 /// All Sentinels are asked where it is, when they connect, when they announce a switch, when the node is lost or
