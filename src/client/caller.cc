@@ -114,11 +114,14 @@ bool Caller::WaitToRetry(std::uint32_t retry, std::optional<Duration> retry_afte
   return true;
 }
 
-bool Caller::Pause(std::uint32_t pause, std::optional<Duration> retry_after, Instant deadline) {
-  const Duration left = deadline - clock_.Now();
+bool Caller::Pause(std::uint32_t pause, std::optional<Duration> retry_after, Instant asked_at,
+                   Instant deadline) {
+  const Instant now = clock_.Now();
+  const Duration left = deadline - now;
   if (options_.retry.backoff_min >= left) return false;
   const Duration wanted =
-      std::max(BackoffBound(options_.retry, pause), retry_after.value_or(Duration::zero()));
+      std::max(BackoffBound(options_.retry, pause), retry_after.value_or(Duration::zero())) -
+      (now - asked_at);
   network_->Wait(std::max<Duration>(std::min(wanted, left / 2), options_.retry.backoff_min));
   return true;
 }

@@ -74,9 +74,11 @@ class Caller {
                                  Instant deadline) EXCLUDES(mu_);
 
   /// Waits until it is time to ask again for what is under way, for the time of that number, from 0: longer each time,
-  /// and as long as the server says, but never so long that the deadline is over. False if hardly anything is left.
+  /// and as long as the server says, but never so long that the deadline is over. What the server itself has waited
+  /// since it was asked counts. False if hardly anything is left.
   [[nodiscard]] bool Pause(std::uint32_t pause, std::optional<Duration> retry_after,
-                           Instant deadline);
+                           Instant asked_at, Instant deadline);
+  [[nodiscard]] Instant Now() const { return clock_.Now(); }
 
   [[nodiscard]] const std::string& url() const { return url_text_; }
 

@@ -64,6 +64,18 @@ TEST_F(ClientWaitTest, AsksMoreAndMoreSeldomForContentsOfABatch) {
   EXPECT_EQ(server_.waits, (std::vector<Duration>{50ms, 100ms, 200ms, 400ms, 800ms}));
 }
 
+TEST_F(ClientWaitTest, AsksAtOnceWhereTheServerHasWaitedItself) {
+  int asked = 0;
+  server_.status_instead = [&](std::string_view content) {
+    if (content != "slow" || ++asked >= 4) return 0;
+    server_.clock.Set(server_.clock.Now() + 10s);
+    return 202;
+  };
+  const std::string_view contents[]{"slow", "quick"};
+  for (const SaveResult& result : MakeClient()->SaveItems(contents)) EXPECT_TRUE(result.saved());
+  EXPECT_EQ(server_.waits, (std::vector<Duration>{50ms, 50ms, 50ms}));
+}
+
 TEST_F(ClientWaitTest, GoesOnWaitingForOneWhenAnotherIsNotRetriedAnyMore) {
   int asked = 0;
   server_.status_instead = [&](std::string_view content) {

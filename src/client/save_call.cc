@@ -82,6 +82,7 @@ SaveResult SaveCall::ResultOf(Pending pending) {
 
 void SaveCall::SendRound(const std::vector<std::size_t>& indices) {
   retry_after_.reset();
+  asked_at_ = caller_.Now();
   const bool plain = IsPlainValue(options_.media_type);
   if (contents_.size() == 1 && plain && !DescribesAnItem(options_.media_type))
     return SendSingle(indices.front());
@@ -190,7 +191,7 @@ void SaveCall::WaitForNextRound() {
     if (caller_.WaitToRetry(retries_++, retry_after_, deadline_)) return;
     Settle(Next::kRetry);
   }
-  if (Any(Next::kAskAgain) && !caller_.Pause(pauses_++, retry_after_, deadline_))
+  if (Any(Next::kAskAgain) && !caller_.Pause(pauses_++, retry_after_, asked_at_, deadline_))
     Settle(Next::kAskAgain);
 }
 

@@ -72,6 +72,7 @@ class SaveCall {
   std::uint32_t retries_ = 0;
   std::uint32_t pauses_ = 0;
   std::optional<Duration> retry_after_;  // of the last round
+  Instant asked_at_{};                   // when it began
 };
 
 }  // namespace itemgate::client
