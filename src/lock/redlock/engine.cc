@@ -145,8 +145,8 @@ void Engine::SendTo(std::span<const Question> questions, int node,
 
 const redis::CommandList& Engine::Encode(std::span<const Question> questions, ScriptForm form) {
   command_.Clear();
-  // All of the locks were held, or none. What a failed attempt leaves is no release: whoever has made it and waits would
-  // wake itself, again and again.
+  // All of the locks were held, or none. What a failed attempt leaves is no release: whoever has made it and waits
+  // would wake itself, again and again.
   const bool publish = options_.publish_releases && questions[0].lock->protocol.was_held();
   EncodeQuestions(questions, {.form = form, .publish = publish}, command_);
   return command_;
