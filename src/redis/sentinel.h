@@ -26,7 +26,8 @@ struct SentinelWord {
 /// All Sentinels are asked where it is, when they connect, when they announce a switch, when the node is lost or
 /// answers READONLY, and from time to time; the answer of the highest configuration epoch counts, so that a Sentinel
 /// that was cut off does not lead back. A lower one, as after SENTINEL REMOVE and MONITOR, counts if most of all
-/// Sentinels give it. Until the first answer the node is stopped. Threads: the loop's.
+/// Sentinels give it. One that leads a failover is not heeded. Until the first answer the node is stopped. Threads: the
+/// loop's.
 class SentinelPrimary final : public Primary, private NodeListener {
  public:
   /// Fails as Node::Make. REQUIRES: settings of Topology::kSentinel. `listener` is that of the node; may be null.

@@ -17,6 +17,7 @@ namespace itemgate::redis {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using testing::ElementsAre;
 
 class Listening final : public SubscriberOwner {
@@ -110,7 +111,7 @@ TEST_F(SubscriberLiveTest, SubscribesToWhatWasAskedForWhileTheServerDidNotAnswer
 
 TEST_F(SubscriberLiveTest, BeginsAnewIfTheQueueHasNoRoomForAChannel) {
   RedisServer server;
-  Open({.endpoint = server.endpoint(), .calls_max = 2}, "");
+  Open({.endpoint = server.endpoint(), .ping_after = seconds(100), .calls_max = 2}, "");
   EXPECT_THAT(heard_.Take(1), ElementsAre("subscribed a"));
   server.Pause();
   loop_.Run([&] {
