@@ -30,11 +30,9 @@ class RedisSeenCache::Impl {
   [[nodiscard]] Result<void> Begin(const RedisSeenCacheOptions& options) {
     auto servers = seen::ParseServers(options.servers);
     if (!servers) return std::unexpected(servers.error());
-    auto made = seen::MakeShards({.loop = loop_, .clock = clock_, .resolver = resolver_}, *servers,
-                                 {.deadline = options.deadline,
-                                  .lifetime = options.lifetime,
-                                  .on_change = [this] { engine_.CountReady(); }},
-                                 engine_);
+    auto made = seen::MakeShards(
+        {.loop = loop_, .clock = clock_, .resolver = resolver_}, *servers,
+        {.deadline = options.deadline, .on_change = [this] { engine_.CountReady(); }}, engine_);
     if (!made) return std::unexpected(made.error());
     engine_.SetShards(std::move(made->shards), std::move(made->names));
     loop_.Post([this] { engine_.Start(); });

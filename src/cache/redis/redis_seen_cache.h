@@ -23,7 +23,6 @@ struct RedisSeenCacheOptions {
   seen::Secret secret{};         // of the database
   std::uint64_t generation = 0;  // of the store: what was remembered in another one is forgotten
   Duration deadline = std::chrono::milliseconds(20);  // after it nothing is known
-  std::chrono::seconds lifetime{};                    // of an entry; 0: until Redis evicts it
   std::size_t looks_max = 65'536;                     // keys that wait to be asked for
   std::size_t fills_max = 65'536;                     // items that wait to be told
 };

@@ -287,18 +287,6 @@ TEST_F(RedisSeenCacheLiveTest, AFullServerEvictsOrRefusesAndNothingElseHappens) 
   EXPECT_EQ(LookAndWait(*cache_, KeysOf(items)), kept);
 }
 
-TEST_F(RedisSeenCacheLiveTest, EntriesMayHaveALifetime) {
-  RedisSeenCacheOptions options = OptionsFor({server_.endpoint().ToString()});
-  options.lifetime = std::chrono::seconds(1000);
-  Open(options);
-  ASSERT_TRUE(Fill({item_}));
-  const int left = std::stoi(server_.Run({"TTL", OnlyKey()}));
-  EXPECT_GT(left, 900);
-  EXPECT_LE(left, 1000);
-  server_.Run({"PEXPIRE", OnlyKey(), "1"});
-  EXPECT_TRUE(Eventually([&] { return LookAndWait(*cache_, {item_.key}) == kUnknown; }));
-}
-
 TEST_F(RedisSeenCacheLiveTest, NeedsFourCommandsOnItsKeysAndLivesWithoutThem) {
   const RedisServer guarded(
       {.acl = {"default on nopass ~* +@all", "gate on >secret ~seen:* +mget +mset +get +set"}});

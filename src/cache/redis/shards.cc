@@ -21,18 +21,6 @@ std::string_view ValueIn(const redis::Reply& reply) {
   return reply.type() == redis::Reply::Type::kString ? reply.text() : std::string_view();
 }
 
-void AppendSet(redis::CommandList& commands, const Entry& entry, std::chrono::seconds lifetime) {
-  if (lifetime > std::chrono::seconds::zero())
-    commands.Add("SET", entry.name.view(), entry.value.view(), "EX", lifetime.count());
-  else
-    commands.Add("SET", entry.name.view(), entry.value.view());
-}
-
-std::size_t ErrorsIn(redis::Replies replies) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(replies, [](const redis::Reply& reply) { return reply.is_error(); }));
-}
-
 /// One server, or whichever is the primary of a group.
 class NodeShard final : public Shard, private redis::NodeListener {
  public:
@@ -73,22 +61,16 @@ class NodeShard final : public Shard, private redis::NodeListener {
     const std::size_t count = entries.size();
     if (!patience_.MayAsk(now)) return losses_.Lost(count);
     commands_.Clear();
-    if (options_.lifetime == std::chrono::seconds::zero()) {
-      commands_.Begin(1 + 2 * count);
-      commands_.Append(std::string_view("MSET"));
-      for (const Entry& entry : entries) {
-        commands_.Append(entry.name.view());
-        commands_.Append(entry.value.view());
-      }
-    } else {
-      for (const Entry& entry : entries) AppendSet(commands_, entry, options_.lifetime);
+    commands_.Begin(1 + 2 * count);
+    commands_.Append(std::string_view("MSET"));
+    for (const Entry& entry : entries) {
+      commands_.Append(entry.name.view());
+      commands_.Append(entry.value.view());
     }
     node().Send(commands_, {.timeout = options_.deadline},
                 [this, now, count](const redis::Answer& answer) {
                   Heed(answer, now);
-                  const std::size_t each = answer.replies.size() == 1 ? count : 1;
-                  const std::size_t lost = answer.ok() ? ErrorsIn(answer.replies) * each : count;
-                  if (lost > 0) losses_.Lost(lost);
+                  if (!answer.ok() || answer.replies[0].is_error()) losses_.Lost(count);
                 });
   }
 
@@ -157,7 +139,7 @@ class ClusterShard final : public Shard {
   void Fill(std::span<const Entry> entries) override {
     for (const Entry& entry : entries) {
       commands_.Clear();
-      AppendSet(commands_, entry, options_.lifetime);
+      commands_.Add("SET", entry.name.view(), entry.value.view());
       cluster_->Send(entry.name.view(), commands_, {.timeout = options_.deadline},
                      [this](const redis::Answer& answer) {
                        if (!answer.ok() || answer.replies[0].is_error()) losses_.Lost(1);

@@ -15,7 +15,6 @@ namespace itemgate::seen {
 
 struct ShardOptions {
   Duration deadline{};              // of each answer
-  std::chrono::seconds lifetime{};  // of an entry; 0: until it is evicted
   std::function<void()> on_change;  // a shard has become ready, or is not any more
 };
 
