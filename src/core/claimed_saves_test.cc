@@ -142,6 +142,9 @@ TEST_F(ClaimedSavesTest, AHolderIsNotTakenForDeadForATimeInWhichNobodyLooked) {
   EXPECT_EQ(claims_.StateOf(first_.insertion.key).holder.fence.epoch, 1);
   executor_.Advance(12s);
   EXPECT_EQ(claims_.StateOf(first_.insertion.key).holder.fence.epoch, 2);
+  backend_.End();
+  executor_.Advance(2s);
+  EXPECT_TRUE(first_.result && *first_.result);
 }
 
 TEST_F(ClaimedSavesTest, WhatADeadServerSentIsFoundAndConfirmed) {
