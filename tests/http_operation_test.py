@@ -265,6 +265,8 @@ class LogTest(ServerTest):
         server = self.serve("--log.requests", "all")
         server.get("/v1/items/%0a%1b[2J", {"X-Request-Id": "request-3"})
         server.raw(b"GET /\x1b[31m\x07 HTTP/1.1\r\n\r\n")
+        server.terminate()
+        self.assertEqual(server.wait(), 0)
         self.assertIn("request-3", server.log)
         self.assertNotIn("\x1b", server.log)
 
