@@ -284,6 +284,16 @@ class FullDiskTest(ImportTest):
         self.assertEqual(answer, {"outcome": "created", "id": 2})
         self.assertEqual(self.exported(), {1: b"before", 2: b"small"})
 
+    def test_a_store_on_a_full_disk_is_opened_for_what_is_there(self):
+        self.save(b"before")
+        self.fill(0)
+        self.assertEqual(self.save(b"before"), {"outcome": "duplicate", "id": 1})
+        self.assertEqual(self.exported(), {1: b"before"})
+        self.assertEqual(self.itemgate("verify", "--json").json()[0]["items"], 1)
+        self.itemgate("save", stdin=os.urandom(1 << 20), status=INPUT_OUTPUT)
+        self.make_room()
+        self.assertEqual(self.save(b"after"), {"outcome": "created", "id": 2})
+
     def test_a_store_cannot_be_made_on_a_full_disk_and_can_when_there_is_room(self):
         self.fill(0)
         ended = run("save", "--data", self.data, "x")

@@ -14,6 +14,10 @@ constexpr Duration kIdleMax = std::chrono::seconds(1);
 
 constexpr std::size_t kReceivedBytes = 16 << 10;  // at once
 
+/// A call that has less of its time left than one part in so many is not begun any more: its answer would hardly come
+/// in time, and nobody would know what became of it.
+constexpr int kLastMoment = 20;
+
 }  // namespace
 
 LanePool::LanePool(const Parts& parts, Options options)
@@ -36,13 +40,19 @@ void LanePool::Start(Call call) {
 void LanePool::ServeWaiting() {
   while (!waiting_.empty()) {
     const std::uint64_t number = waiting_.front();
-    if (calls_.contains(number)) {
+    if (HasTime(number)) {
       Lane* const lane = FindRoom();
       if (lane == nullptr) return;
       Assign(number, *lane);
     }
     waiting_.pop_front();
   }
+}
+
+bool LanePool::HasTime(std::uint64_t number) const {
+  const auto call = calls_.find(number);
+  return call != calls_.end() &&
+         call->second.deadline - parts_.clock.Now() > options_.timeout / kLastMoment;
 }
 
 /// An idle lane, or a new one, or null.

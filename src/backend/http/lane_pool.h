@@ -53,6 +53,8 @@ class LanePool final : private LaneOwner {
   void IdleLost(Lane& lane) override { Remove(lane); }
 
   void ServeWaiting();
+  /// It waits still, and can be answered in time.
+  [[nodiscard]] bool HasTime(std::uint64_t number) const;
   void ServeSoon();
   [[nodiscard]] Lane* FindRoom();
   void Assign(std::uint64_t number, Lane& lane);

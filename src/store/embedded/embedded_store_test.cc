@@ -181,6 +181,29 @@ TEST(EmbeddedStore, AFullDiskFailsTheSaveAndKeepsTheStore) {
   EXPECT_THAT(small.Verify().problems, testing::IsEmpty());
 }
 
+TEST(EmbeddedStore, IsOpenedOnAFullDiskAndSavesWhenThereIsRoom) {
+  SmallStore small;
+  for (std::uint64_t i = 1; i <= 60; ++i) InsertOne(small.store(), ContentOf(i));
+  small.Stop();
+  small.files_.SetRoom(0);
+  const auto opened = small.Open();
+  ASSERT_TRUE(opened) << opened.error().message;
+  for (std::uint64_t i = 1; i <= 60; ++i)
+    EXPECT_FALSE(InsertOne(small.store(), ContentOf(i)).created);
+  EXPECT_THAT(small.Verify().problems, testing::IsEmpty());
+  const std::string large(2 << 20, 'x');
+  Insertion insertion = InsertionOf(large);
+  EXPECT_EQ(InsertAll(small.store(), {&insertion, 1}).error().code, ErrorCode::kStorageFull);
+
+  small.files_.SetRoom(std::nullopt);
+  for (std::uint64_t i = 61; i <= 120; ++i)
+    EXPECT_TRUE(InsertOne(small.store(), ContentOf(i)).created);
+  small.Stop();
+  ASSERT_TRUE(small.Open());
+  EXPECT_EQ(small.store().Statistics().items, 120U);
+  EXPECT_THAT(small.Verify().problems, testing::IsEmpty());
+}
+
 TEST(EmbeddedStore, AfterAFailedSyncItSaysUnknownAndSavesNothingMore) {
   SmallStore small;
   InsertOne(small.store(), "a");

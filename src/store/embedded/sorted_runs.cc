@@ -13,6 +13,7 @@
 #include <rocksdb/table.h>
 
 #include "base/bytes.h"
+#include "base/mutex.h"
 #include "store/embedded/rocksdb_file_system.h"
 
 namespace itemgate {
@@ -118,16 +119,17 @@ class SortedRuns::Impl {
   Result<void> Open() {
     if (auto made = files_.CreateDirectories(directory_); !made) return made;
     if (auto removed = RemoveEmptyLogs(); !removed) return removed;
-    rocksdb::DB* database = nullptr;
-    if (const auto status = rocksdb::DB::Open(options_, directory_, &database); !status.ok()) {
+    rocksdb::Status status = OpenForWriting();
+    // A full disk takes not even what RocksDB writes at each start; what is there can be read.
+    if (status.IsNoSpace() && OpenForReading().ok()) status = rocksdb::Status::OK();
+    if (!status.ok()) {
       Error error = ErrorOf(status);
       if (error.code == ErrorCode::kCorrupt)
         error.message += "; remove " + directory_ + ", and it is built again from the log";
       return std::unexpected(std::move(error));
     }
-    database_.reset(database);
     std::string value;
-    const auto status = database_->Get(rocksdb::ReadOptions(), kCompleteThrough, &value);
+    status = database()->Get(rocksdb::ReadOptions(), kCompleteThrough, &value);
     if (!status.ok() && !status.IsNotFound()) return std::unexpected(ErrorOf(status));
     if (value.size() == sizeof(std::uint64_t))
       complete_through_ = LoadLittle<std::uint64_t>(value.data());
@@ -135,8 +137,13 @@ class SortedRuns::Impl {
   }
 
   Result<void> AddRun(std::span<Entry> entries, ItemId through) {
+    if (only_reads_) {
+      if (const auto status = OpenForWriting(); !status.ok())
+        return std::unexpected(ErrorOf(status));
+    }
+    const std::shared_ptr<rocksdb::DB> database = this->database();
     // After an error RocksDB takes nothing until it is told that things may have changed.
-    static_cast<void>(database_->Resume());
+    static_cast<void>(database->Resume());
     std::ranges::sort(entries, DiskKeyLess);
     const std::string path = directory_ + "/run.new";
     if (const auto status = WriteRun(path, entries, through); !status.ok())
@@ -144,7 +151,7 @@ class SortedRuns::Impl {
     rocksdb::IngestExternalFileOptions ingest;
     ingest.move_files = true;
     ingest.write_global_seqno = false;
-    if (const auto status = database_->IngestExternalFile({path}, ingest); !status.ok())
+    if (const auto status = database->IngestExternalFile({path}, ingest); !status.ok())
       return std::unexpected(ErrorOf(status));
     complete_through_.store(through.value, std::memory_order_release);
     return {};
@@ -152,20 +159,22 @@ class SortedRuns::Impl {
 
   Result<void> Find(std::span<const ContentKey* const> keys, std::span<ItemId> ids) const {
     if (complete_through() == 0) return {};
+    const std::shared_ptr<rocksdb::DB> database = this->database();
     Lookup lookup;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (ids[i].value != 0) continue;
       lookup.Add(*keys[i], ids[i]);
       if (!lookup.is_full()) continue;
-      if (auto done = Search(lookup); !done) return done;
+      if (auto done = Search(*database, lookup); !done) return done;
     }
-    return Search(lookup);
+    return Search(*database, lookup);
   }
 
   Result<std::uint64_t> Count(ItemId through) const {
     rocksdb::ReadOptions read;
     read.fill_cache = false;
-    const std::unique_ptr<rocksdb::Iterator> it(database_->NewIterator(read));
+    const std::shared_ptr<rocksdb::DB> database = this->database();
+    const std::unique_ptr<rocksdb::Iterator> it(database->NewIterator(read));
     std::uint64_t count = 0;
     for (it->SeekToFirst(); it->Valid(); it->Next()) {
       if (it->key() == kCompleteThrough) continue;
@@ -180,6 +189,31 @@ class SortedRuns::Impl {
   }
 
  private:
+  [[nodiscard]] rocksdb::Status OpenForWriting() EXCLUDES(mutex_) {
+    rocksdb::DB* opened = nullptr;
+    const rocksdb::Status status = rocksdb::DB::Open(options_, directory_, &opened);
+    if (status.ok()) Use(opened, /*only_reads=*/false);
+    return status;
+  }
+
+  [[nodiscard]] rocksdb::Status OpenForReading() EXCLUDES(mutex_) {
+    rocksdb::DB* opened = nullptr;
+    const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options_, directory_, &opened);
+    if (status.ok()) Use(opened, /*only_reads=*/true);
+    return status;
+  }
+
+  void Use(rocksdb::DB* opened, bool only_reads) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    database_.reset(opened);
+    only_reads_ = only_reads;
+  }
+
+  [[nodiscard]] std::shared_ptr<rocksdb::DB> database() const EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return database_;
+  }
+
   /// RocksDB creates a log at every start and keeps the empty ones for as long as nothing goes through its memtable.
   Result<void> RemoveEmptyLogs() {
     const auto entries = files_.List(directory_);
@@ -192,12 +226,12 @@ class SortedRuns::Impl {
   }
 
   /// Fills in what is found, and empties the look-up.
-  Result<void> Search(Lookup& lookup) const {
+  static Result<void> Search(rocksdb::DB& database, Lookup& lookup) {
     std::array<rocksdb::PinnableSlice, kLookupKeys> values;
     std::array<rocksdb::Status, kLookupKeys> statuses;
     const std::size_t count = std::exchange(lookup.count, 0);
-    database_->MultiGet(rocksdb::ReadOptions(), database_->DefaultColumnFamily(), count,
-                        lookup.slices.data(), values.data(), statuses.data());
+    database.MultiGet(rocksdb::ReadOptions(), database.DefaultColumnFamily(), count,
+                      lookup.slices.data(), values.data(), statuses.data());
     for (std::size_t i = 0; i < count; ++i) {
       if (statuses[i].IsNotFound()) continue;
       if (!statuses[i].ok()) return std::unexpected(ErrorOf(statuses[i]));
@@ -235,7 +269,10 @@ class SortedRuns::Impl {
   std::string directory_;
   std::shared_ptr<rocksdb::Env> environment_;
   rocksdb::Options options_;
-  std::unique_ptr<rocksdb::DB> database_;
+  bool only_reads_ = false;  // of whoever opens or adds
+  mutable Mutex mutex_;
+  std::shared_ptr<rocksdb::DB> database_
+      GUARDED_BY(mutex_);  // shared with whoever reads it just now
   // Release/acquire: whoever sees the id finds the run, which was there before.
   std::atomic<std::uint64_t> complete_through_ = 0;
 };

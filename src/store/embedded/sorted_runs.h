@@ -19,7 +19,8 @@ class SortedRuns {
  public:
   using Entry = std::pair<ContentKey, ItemId>;
 
-  /// Opens the runs in `directory`, creating it. `files` must outlive them.
+  /// Opens the runs in `directory`, creating it; if the disk is full, for reading, until a run can be added.
+  /// `files` must outlive them.
   [[nodiscard]] static Result<std::unique_ptr<SortedRuns>> Open(FileSystem& files,
                                                                 const std::string& directory);
   ~SortedRuns();
