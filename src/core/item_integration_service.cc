@@ -8,45 +8,14 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/known_items.h"
 #include "core/save_call.h"
 #include "core/save_room.h"
 #include "core/save_way.h"
 #include "index/in_flight_table.h"
-#include "index/near_cache.h"
-#include "itemgate/claim_store.h"
 #include "itemgate/service.h"
 
 namespace itemgate {
-namespace {
-
-SaveResult NobodySaves() {
-  return Refused(Error(ErrorCode::kNotFound,
-                       "no item has this content, and nobody is saving it; send the content"));
-}
-
-/// How a content stands that another server has begun to save.
-SaveResult AnswerOfClaim(const ClaimState& state) {
-  using Kind = ClaimState::Kind;
-  switch (state.kind) {
-    case Kind::kSaved:
-      return {.outcome = Outcome::kDuplicate, .id = state.id};
-    case Kind::kMine:
-    case Kind::kHeld:
-      return {.outcome = Outcome::kInProgress};
-    case Kind::kParked:
-    case Kind::kResolved:
-      return Refused(
-          Error(ErrorCode::kUnknown,
-                "the backend was perhaps given this content, and nobody knows whether it "
-                "has it; send the content again"));
-    case Kind::kNobody:
-    case Kind::kRefused:
-      break;
-  }
-  return NobodySaves();
-}
-
-}  // namespace
 
 // The way of one item:
 //
@@ -59,7 +28,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay
   Impl(ServiceParts parts, ServiceOptions options)
       : parts_(parts),
         options_(options),
-        near_cache_(options.near_cache_keys, parts.seed),
+        known_(parts, options),
         in_flight_table_(parts.seed),
         room_(options),
         way_(parts, options, *this) {}
@@ -95,9 +64,6 @@ class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay
   void Admit(Saving& examined, const SaveOptions& options);
   void Enter(Saving& saving, const SaveOptions& options);
   [[nodiscard]] Result<ContentKey> Examine(const Insertion& insertion, Scope scope) const;
-  [[nodiscard]] std::optional<SaveResult> AnswerOfNearCache(const ContentKey& key);
-  [[nodiscard]] SaveResult AnswerOfStore(const ContentKey& key);
-  void AnswerFromStore(Saving& saving);
   void WaitFor(WaitingCall& call, const SaveOptions& options);
   void StopWaiting(DetachedCall& call);
 
@@ -114,7 +80,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay
   // Constant after construction, or synchronise themselves.
   const ServiceParts parts_;
   const ServiceOptions options_;
-  NearCache near_cache_;
+  KnownItems known_;
   InFlightTable in_flight_table_;
   SaveRoom room_;
   DetachedCalls detached_calls_;
@@ -125,7 +91,6 @@ class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay
   // Counters; relaxed, for each stands alone.
   std::array<std::atomic<std::uint64_t>, 7> answers_{};  // by outcome
   std::atomic<std::uint64_t> joined_ = 0;
-  std::atomic<std::uint64_t> near_cache_hits_ = 0;
 
   // Calls and timers that will still touch the service, and one for itself until it closes: whoever drops the last
   // hold tells the destructor.
@@ -176,8 +141,7 @@ std::optional<ContentKey> ItemIntegrationService::Impl::SaveOneDetached(std::str
                                                                         SaveDone done) {
   const Result<ContentKey> key =
       Examine({.content = content, .media_type = options.media_type}, options.scope);
-  std::optional<SaveResult> known =
-      key ? AnswerOfNearCache(*key) : std::optional(Refused(key.error()));
+  std::optional<SaveResult> known = key ? known_.Recall(*key) : std::optional(Refused(key.error()));
   if (known) {
     Count(known->outcome);
     done(std::move(*known));
@@ -223,7 +187,7 @@ void ItemIntegrationService::Impl::StartTimer(const std::shared_ptr<DetachedCall
 
 void ItemIntegrationService::Impl::AwaitSave(const ContentKey& key,
                                              std::chrono::nanoseconds wait_max, SaveDone done) {
-  if (auto known = AnswerOfNearCache(key)) return done(std::move(*known));
+  if (auto known = known_.Recall(key)) return done(std::move(*known));
   const auto call = DetachedCall::Create(
       *this, detached_calls_,
       {.contents = std::vector<std::string>(1),
@@ -238,31 +202,14 @@ void ItemIntegrationService::Impl::AwaitSave(const ContentKey& key,
   if (const auto room = TakeRoom(*call); !room) {
     Answer(saving, Refused(room.error()));
   } else if (!in_flight_table_.Join(saving)) {
-    AnswerFromStore(saving);
+    known_.Ask(saving.key,
+               [this, &saving](SaveResult answer) { Answer(saving, std::move(answer)); });
   } else if (wait_max > std::chrono::nanoseconds::zero()) {
     StartTimer(call, wait_max);
   } else {
     StopWaiting(*call);
   }
   call->Release();
-}
-
-SaveResult ItemIntegrationService::Impl::AnswerOfStore(const ContentKey& key) {
-  const auto found = parts_.store.Find({&key, 1});
-  if (!found) return Refused(found.error());
-  if (found->front()) return {.outcome = Outcome::kDuplicate, .id = *found->front()};
-  return NobodySaves();
-}
-
-/// A save of this process that has ended is there; of one that another server has begun there is a claim.
-void ItemIntegrationService::Impl::AnswerFromStore(Saving& saving) {
-  SaveResult answer = AnswerOfStore(saving.key);
-  const bool is_absent = answer.error && answer.error->code == ErrorCode::kNotFound;
-  if (!is_absent || parts_.backend == nullptr || parts_.claims == nullptr)
-    return Answer(saving, std::move(answer));
-  parts_.claims->Look(saving.key, [this, &saving](const Result<ClaimState>& state) {
-    Answer(saving, state ? AnswerOfClaim(*state) : Refused(state.error()));
-  });
 }
 
 void ItemIntegrationService::Impl::Start(SaveCall& call, const SaveOptions& options,
@@ -297,7 +244,7 @@ void ItemIntegrationService::Impl::Admit(SaveCall& call, const SaveOptions& opti
       continue;
     }
     saving.key = saving.insertion.key = *key;
-    near_cache_.Prefetch(*key);
+    known_.Prefetch(*key);
     if (examined != nullptr) Admit(*examined, options);
     examined = &saving;
   }
@@ -305,7 +252,7 @@ void ItemIntegrationService::Impl::Admit(SaveCall& call, const SaveOptions& opti
 }
 
 void ItemIntegrationService::Impl::Admit(Saving& examined, const SaveOptions& options) {
-  if (auto known = AnswerOfNearCache(examined.key)) return Answer(examined, std::move(*known));
+  if (auto known = known_.Recall(examined.key)) return Answer(examined, std::move(*known));
   Enter(examined, options);
 }
 
@@ -345,13 +292,6 @@ Result<ContentKey> ItemIntegrationService::Impl::Examine(const Insertion& insert
   return MakeContentKey(scope, insertion.content);
 }
 
-std::optional<SaveResult> ItemIntegrationService::Impl::AnswerOfNearCache(const ContentKey& key) {
-  const auto id = near_cache_.Find(key);
-  if (!id || parts_.store.may_have_lost_items()) return std::nullopt;
-  near_cache_hits_.fetch_add(1, std::memory_order_relaxed);
-  return SaveResult{.outcome = Outcome::kDuplicate, .id = *id};
-}
-
 void ItemIntegrationService::Impl::CallCommitted(SaveCall& call, const Result<void>& result) {
   way_.CallCommitted(call, result);
   call.Release();
@@ -373,7 +313,7 @@ void ItemIntegrationService::Impl::Settle(Saving& saving, const Result<void>& sa
     return;
   }
   const ItemId id = saving.insertion.id;
-  near_cache_.Insert(saving.key, id);
+  known_.Remember(saving.key, id);
   in_flight_table_.Finish(saving, [this, id](InFlightEntry& joined) {
     joined_.fetch_add(1, std::memory_order_relaxed);
     Answer(static_cast<Saving&>(joined),
@@ -418,23 +358,7 @@ Result<std::vector<Item>> ItemIntegrationService::Impl::FindItemsWithContent(
     std::string_view content, Scope scope) {
   const Result<ContentKey> key = Examine({.content = content}, scope);
   if (!key) return std::unexpected(key.error());
-  std::optional<ItemId> id = near_cache_.Find(*key);
-  if (!id) {
-    const auto found = parts_.store.Find({&*key, 1});
-    if (!found) return std::unexpected(found.error());
-    id = found->front();
-  }
-  std::vector<Item> items;
-  if (!id) return items;
-  Result<Item> item = parts_.store.Get(*id);
-  if (!item) return std::unexpected(item.error());
-  if (item->key != *key)
-    return Fail(ErrorCode::kUnavailable,
-                "item " + std::to_string(id->value) +
-                    " has another content than this process remembers: a failover may have lost "
-                    "items; restart it");
-  items.push_back(std::move(*item));
-  return items;
+  return known_.Find(*key);
 }
 
 ServiceStatistics ItemIntegrationService::Impl::Statistics() const {
@@ -447,7 +371,7 @@ ServiceStatistics ItemIntegrationService::Impl::Statistics() const {
           .in_progress = count(Outcome::kInProgress),
           .refused = count(Outcome::kRejected) + count(Outcome::kFailed) +
                      count(Outcome::kUnknown) + count(Outcome::kUnavailable),
-          .near_cache_hits = near_cache_hits_.load(std::memory_order_relaxed),
+          .near_cache_hits = known_.hits(),
           .in_flight = room_.savings(),
           .in_flight_peak = room_.peak(),
           .commits = way_.commit_count(),
