@@ -147,9 +147,11 @@ std::optional<ContentKey> ItemIntegrationService::Impl::SaveOneDetached(std::str
     done(std::move(*known));
     return key ? std::optional(*key) : std::nullopt;
   }
+  std::vector<std::string> contents(1);
+  contents.front() = content;
   const auto call = DetachedCall::Create(
       *this, detached_calls_,
-      {.contents = std::vector<std::string>(1, std::string(content)),
+      {.contents = std::move(contents),
        .media_type = std::string(options.media_type),
        .sender = std::string(options.sender),
        .done = [done = std::move(done)](std::vector<SaveResult> results) mutable {

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kSpareBytesMax = 256 << 10;  // a larger buffer is not kept
 constexpr std::size_t kSmallAnswerBytes = 64 << 10;
+constexpr std::size_t kAddedBytes = 160;  // to an answer's own fields, at most
 constexpr std::string_view kTooMuchUnsent =
     "Too many answers wait to be taken. Send the request again later.";
 constexpr std::string_view kInternal =
@@ -166,6 +167,7 @@ void ServerConnection::ReleaseAnswers() {
 
 void ServerConnection::AppendHead(const Response& response) {
   std::string& out = OpenOutput();
+  out.reserve(out.size() + kAddedBytes + response.fields.size() + response.body.size());
   if (response.status == 200) {
     out += "HTTP/1.1 200 OK\r\n";
   } else {

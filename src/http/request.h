@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,13 @@ struct Request {
   bool http_1_0 = false;
   bool has_body = false;  // Content-Length above 0, or chunked
   std::vector<Field> fields;
+
+  /// What the application has made of this head. It ends with the head, which many requests may share.
+  class Finding {
+   public:
+    virtual ~Finding() = default;
+  };
+  mutable std::unique_ptr<const Finding> finding;  // the application's; null: it did not look yet
 
   /// The value of the first field of that name (ASCII case does not count), or nothing.
   [[nodiscard]] std::optional<std::string_view> Find(std::string_view name) const;

@@ -236,6 +236,7 @@ std::expected<Framing, ParseProblem> ParseHead(std::string_view head, Request& r
 
 std::expected<Framing, ParseProblem> HeadReader::Read(std::string_view head) {
   if (head == head_) return framing_;
+  request_.finding.reset();
   head_ = head;
   auto framing = ParseHead(head_, request_);
   if (framing) {

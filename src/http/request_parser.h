@@ -58,7 +58,8 @@ class HeadScanner {
                                                              Request& request);
 
 /// Reads heads one after the other and remembers the last one. Those of one sender are mostly the same, byte for byte,
-/// and say the same then: such a head is compared, and neither scanned nor parsed again.
+/// and say the same then: such a head is compared, and neither scanned nor parsed again, and what the application has
+/// found out about it (Request::finding) is kept.
 class HeadReader {
  public:
   /// How long the head is that `input` begins with, if it is the remembered one; else 0.

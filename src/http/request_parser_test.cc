@@ -1,5 +1,6 @@
 #include "http/request_parser.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -80,6 +81,18 @@ TEST(HeadReader, ReadsTheSameHeadOnceAndEveryOtherAnew) {
   head.assign(head.size(), 'x');  // what was read is not needed any more
   EXPECT_EQ(heads.request().path, "/a");
   EXPECT_EQ(heads.request().Find("host"), "a");
+}
+
+TEST(HeadReader, WhatTheApplicationFoundOutIsOfOneHead) {
+  HeadReader heads;
+  const std::string head = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+  ASSERT_TRUE(heads.Read(head));
+  EXPECT_EQ(heads.request().finding, nullptr);
+  heads.request().finding = std::make_unique<const Request::Finding>();
+  ASSERT_TRUE(heads.Read(head));
+  EXPECT_NE(heads.request().finding, nullptr);
+  ASSERT_TRUE(heads.Read("GET /b HTTP/1.1\r\nHost: a\r\n\r\n"));
+  EXPECT_EQ(heads.request().finding, nullptr);
 }
 
 TEST(HeadReader, RefusesABadHeadEachTime) {

@@ -82,6 +82,25 @@ TEST_F(EventLoopTest, TheEndOfARoundComesAfterAllThatTheRoundBroughtAndPosted) {
   EXPECT_EQ(order, (std::vector{0, 1, 2, 3, 4}));
 }
 
+TEST_F(EventLoopTest, WhatTasksPostRunsBeforeSocketsAreLookedAtButNotForEver) {
+  int runs = 0;
+  std::function<void()> again = [&] {
+    ++runs;
+    loop_.Post([&] { again(); });
+  };
+  int runs_before = 0;
+  CallOnReady on_ready([&](Readiness) {
+    runs_before = runs;
+    loop_.Stop();
+  });
+  ASSERT_TRUE(loop_.Watch(near_.get(), Readiness::kRead, on_ready));
+  ASSERT_EQ(write(far_.get(), "x", 1), 1);
+  loop_.Post([&] { again(); });
+  loop_.Run();  // would not return if sockets starved
+  EXPECT_GT(runs_before, 1);
+  loop_.Unwatch(near_.get(), on_ready);
+}
+
 TEST_F(EventLoopTest, IsWokenByPostsOfOtherThreadsHoweverTheyFallTogether) {
   constexpr int kTasks = 20'000;
   std::atomic<int> ran = 0;

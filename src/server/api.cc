@@ -15,12 +15,12 @@ namespace {
 
 using http::Method;
 
-server::Problem NoRoute(const RouteMatch& match) {
-  if (match.allow.empty())
+server::Problem NoRoute(std::string_view allowed) {
+  if (allowed.empty())
     return {.code = ProblemCode::kNotFound,
             .detail = "there is nothing at this path; GET /v1/openapi.json lists what there is"};
   return {.code = ProblemCode::kMethodNotAllowed,
-          .detail = "this path does not have that method; it has " + match.allow};
+          .detail = std::string("this path does not have that method; it has ").append(allowed)};
 }
 
 bool IsWanted(const Route& route, std::string_view media_type) {
@@ -66,8 +66,7 @@ std::optional<server::Problem> CheckBodyType(const RequestHead& head, const Rout
 }
 
 /// What is wrong with the head of a request, whatever its body.
-std::optional<server::Problem> CheckHead(const ApiState& api, const RequestHead& head,
-                                         const Route& route) {
+std::optional<server::Problem> CheckHead(const RequestHead& head, const Route& route) {
   if (const auto repeated = head.RepeatedSingle())
     return server::Problem{
         .code = ProblemCode::kInvalidArgument,
@@ -78,9 +77,31 @@ std::optional<server::Problem> CheckHead(const ApiState& api, const RequestHead&
         .detail = std::string("the answer is ")
                       .append(route.answer_type)
                       .append(", which Accept does not allow; leave Accept out")};
-  if (auto problem = CheckBodyType(head, route)) return problem;
-  if (route.saves && api.is_draining()) return api.DrainingProblem();
-  return std::nullopt;
+  return CheckBodyType(head, route);
+}
+
+/// All that a head says by itself, whoever sends it and when: found out once for all requests that have the same.
+struct Examined final : http::Request::Finding {
+  explicit Examined(const http::Request& request)
+      : head(request), match(FindRoute(request.method, request.path)) {
+    if (match.route != nullptr) problem = CheckHead(head, *match.route);
+  }
+
+  const RequestHead head;
+  const RouteMatch match;
+  std::optional<server::Problem> problem;
+};
+
+const Examined& ExaminedOf(const http::Request& request) {
+  if (request.finding == nullptr) request.finding = std::make_unique<const Examined>(request);
+  return static_cast<const Examined&>(*request.finding);
+}
+
+/// The methods that whoever sent a request without a route may use instead.
+std::string AllowedOf(const http::Request& request, const RouteMatch& match) {
+  const bool is_served = request.method == Method::kGet || request.method == Method::kHead ||
+                         request.method == Method::kPost;
+  return match.allow.empty() && !is_served ? "GET, HEAD, POST" : match.allow;
 }
 
 }  // namespace
@@ -91,46 +112,44 @@ Api::Api(ApiParts parts, ApiOptions options)
 Api::~Api() = default;
 
 http::Application::Plan Api::Receive(const http::Request& request, std::string_view peer) {
-  const RequestHead head(request);
-  const auto refuse = [&](const Route* route, const server::Problem& problem) -> Plan {
-    return {.refusal = RefusalOf(*state_, head, peer, route, problem)};
+  const Examined& examined = ExaminedOf(request);
+  const Route* const route = examined.match.route;
+  const auto refuse = [&](const server::Problem& problem) -> Plan {
+    return {.refusal = RefusalOf(*state_, examined.head, peer, route, problem)};
   };
   if (request.method == Method::kUnknown)
-    return refuse(nullptr, {.code = ProblemCode::kNotImplemented,
-                            .detail = "there is no such method; use GET, HEAD or POST"});
-  RouteMatch match = FindRoute(request.method, request.path);
-  if (match.route == nullptr) {
-    const bool is_served = request.method == Method::kGet || request.method == Method::kHead ||
-                           request.method == Method::kPost;
-    if (match.allow.empty() && !is_served) match.allow = "GET, HEAD, POST";
-    Plan plan = refuse(nullptr, NoRoute(match));
-    if (!match.allow.empty()) plan.refusal->Add("Allow", match.allow);
+    return refuse({.code = ProblemCode::kNotImplemented,
+                   .detail = "there is no such method; use GET, HEAD or POST"});
+  if (route == nullptr) {
+    const std::string allowed = AllowedOf(request, examined.match);
+    Plan plan = refuse(NoRoute(allowed));
+    if (!allowed.empty()) plan.refusal->Add("Allow", allowed);
     return plan;
   }
-  if (const auto problem = CheckHead(*state_, head, *match.route))
-    return refuse(match.route, *problem);
+  if (examined.problem) return refuse(*examined.problem);
+  if (route->saves && state_->is_draining()) return refuse(state_->DrainingProblem());
   constexpr std::size_t kUnwantedBodyBytesMax = 64 << 10;  // read over, where no body is wanted
-  const bool streamed = match.route->open != nullptr;
+  const bool streamed = route->open != nullptr;
   return {.refusal = std::nullopt,
           .body = streamed ? Body::kStreamed : Body::kWhole,
-          .body_bytes_max = match.route->body == BodyPolicy::kWhole ? state_->options.body_bytes_max
-                            : match.route->body == BodyPolicy::kStreamed ? SIZE_MAX
-                                                                         : kUnwantedBodyBytesMax,
-          .large_answer = match.route->large_answer};
+          .body_bytes_max = route->body == BodyPolicy::kWhole      ? state_->options.body_bytes_max
+                            : route->body == BodyPolicy::kStreamed ? SIZE_MAX
+                                                                   : kUnwantedBodyBytesMax,
+          .large_answer = route->large_answer};
 }
 
 void Api::Handle(http::Exchange& exchange) {
-  const RouteMatch match = FindRoute(exchange.request().method, exchange.request().path);
-  ITEMGATE_CHECK(match.route != nullptr);
-  Call call(*state_, exchange, match);
-  match.route->handle(*state_, call);
+  const Examined& examined = ExaminedOf(exchange.request());
+  ITEMGATE_CHECK(examined.match.route != nullptr);
+  Call call(*state_, exchange, examined.match, examined.head);
+  examined.match.route->handle(*state_, call);
 }
 
 std::shared_ptr<http::StreamHandler> Api::Open(const http::Request& request, http::Stream& stream) {
-  const RouteMatch match = FindRoute(request.method, request.path);
-  ITEMGATE_CHECK(match.route != nullptr);
-  const RequestHead head(request);
-  return match.route->open(*state_, StreamedCall(*state_, stream, match, head));
+  const Examined& examined = ExaminedOf(request);
+  ITEMGATE_CHECK(examined.match.route != nullptr);
+  return examined.match.route->open(*state_,
+                                    StreamedCall(*state_, stream, examined.match, examined.head));
 }
 
 http::Response Api::Problem(const http::ProtocolProblem& problem) {

@@ -71,11 +71,12 @@ void DeferredCall::Answer(const Problem& problem) {
   responder_(std::move(response));
 }
 
-Call::Call(ApiState& api, http::Exchange& exchange, const RouteMatch& match)
+Call::Call(ApiState& api, http::Exchange& exchange, const RouteMatch& match,
+           const RequestHead& head)
     : api_(api),
       exchange_(exchange),
       match_(match),
-      head_(exchange.request()),
+      head_(head),
       began_(api.parts.clock.Now()),
       request_id_(ChooseRequestId(api, head_, made_id_)) {}
 

@@ -47,7 +47,7 @@ class DeferredCall {
 /// One request whose body is complete, on its way through a handler. Lives for the length of Api::Handle.
 class Call {
  public:
-  Call(ApiState& api, http::Exchange& exchange, const RouteMatch& match);
+  Call(ApiState& api, http::Exchange& exchange, const RouteMatch& match, const RequestHead& head);
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
@@ -70,7 +70,7 @@ class Call {
   ApiState& api_;
   http::Exchange& exchange_;
   const RouteMatch& match_;
-  const RequestHead head_;
+  const RequestHead& head_;
   const Instant began_;
   RequestIds::Text made_id_;
   const std::string_view request_id_;
