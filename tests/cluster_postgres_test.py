@@ -239,9 +239,10 @@ class DiskIsFull(ClusterTest):
 
         with self.clients("full", "refused") as clients:
             clients.wait_for_saved()
+            known = next(iter(self.ledger.ids))
+            self.assertEqual(self.servers[0].save(known.encode()).status, 200, "it remembers that")
             disk.fill()
             clients.wait_for("full", 20)
-            known = next(iter(self.ledger.ids))
             self.assertEqual(self.servers[0].save(known.encode()).status, 200, "duplicates go on")
             disk.make_room()
             seconds = clients.wait_for_recovery()
