@@ -26,8 +26,8 @@ class ReadinessHandler {
 
 /// One thread that waits for descriptors, for timers and for tasks from other threads (epoll, level-triggered).
 ///
-/// A round: what is ready is told to its handlers, what was posted or is due is run, with all that this posts, and then
-/// what was left for the end of the round, so that whatever the others have to write can leave in one write.
+/// A round: what is ready is told to its handlers, what was posted or is due is run, with what that posts (bounded),
+/// and then what was left for the end of the round, so that whatever the others have to write can leave in one write.
 ///
 /// Threads: Post, PostAfter, Cancel and Stop from any thread; the rest from within the loop (tasks, handlers), or
 /// before Run. Owns neither descriptors nor handlers; a handler is not called any more once Unwatch has returned. Cost:
@@ -40,8 +40,8 @@ class EventLoop final : public Executor {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  /// Runs on this thread until Stop; then runs the tasks that were posted before Stop, and returns. Tasks that are
-  /// posted later, and timers that were not due, are dropped when the loop is destroyed.
+  /// Runs on this thread until Stop; then runs the tasks that were posted before Stop, maybe some that came later, and
+  /// returns. Other tasks, and timers that were not due, are dropped when the loop is destroyed.
   void Run();
   void Stop();
 
