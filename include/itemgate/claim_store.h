@@ -54,7 +54,8 @@ struct ClaimState {
   };
   Kind kind = Kind::kNobody;
   ItemId id;
-  bool created = false;  // kSaved: by the attempt that asks
+  bool created = false;         // kSaved: by the attempt that asks
+  bool may_come_again = false;  // an earlier try was never answered: the store may yet run it
   ClaimHolder holder;
 };
 

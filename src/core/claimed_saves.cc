@@ -67,6 +67,7 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool is_there) {
       (void)co_await Paused(parts_.executor, pause);
       continue;
     }
+    in_doubt = in_doubt || state->may_come_again;
     const Instant now = parts_.clock.Now();
     // A holder that nobody could look at meanwhile may have moved all the time.
     if (state->holder != seen || now - looked_at > 2 * options_.poll_max) {
@@ -96,7 +97,7 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool is_there) {
       if (is_there || state->kind == Kind::kResolved)
         Confirm(insertion, state->holder, std::move(done));
       else
-        Call(insertion, state->holder, std::move(done));
+        Call(insertion, state->holder, in_doubt, std::move(done));
       co_return;
     }
     if (!co_await watch.Pause(pause)) pause = std::min(2 * pause, options_.poll_max);
@@ -118,7 +119,7 @@ auto ClaimedSaves::Insisted(Ask ask) {
 }
 
 /// Goes on with a claim that is ours.
-Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, Done done) {
+Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, bool in_doubt, Done done) {
   const ContentKey& key = insertion.key;
   const bool is_first = mine.fence.epoch == 1;
   const bool is_early = is_first && IsEarly(mine);
@@ -148,6 +149,7 @@ Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, Done done) {
   if (is_early || sent.error().code == ErrorCode::kFailed) {
     const ClaimState left =
         co_await Insisted([&](auto told) { parts_.claims.Release(key, mine, std::move(told)); });
+    if (in_doubt) ReleaseAgain(key, mine, options_.poll_max);
     if (left.kind == Kind::kNobody)
       co_return End(mine.attempt, std::move(done), std::unexpected(sent.error()));
     // It was taken over meanwhile, by somebody who cannot know that nothing was sent.
@@ -155,6 +157,15 @@ Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, Done done) {
   }
   (void)co_await Insisted([&](auto told) { parts_.claims.Park(key, mine, std::move(told)); });
   End(mine.attempt, std::move(done), Fail(ErrorCode::kUnknown, sent.error().message));
+}
+
+void ClaimedSaves::ReleaseAgain(const ContentKey& key, const ClaimHolder& mine, Duration pause) {
+  if (pause > options_.horizon) return;
+  parts_.executor.PostAfter(pause, [this, key, mine, pause] {
+    const ClaimHolder late{.attempt = mine.attempt, .fence = {mine.fence.generation, /*epoch=*/1}};
+    parts_.claims.Release(key, late, [](const Result<ClaimState>&) {});  // the next one tries again
+    ReleaseAgain(key, mine, 2 * pause);
+  });
 }
 
 /// The backend has it.

@@ -26,7 +26,8 @@ namespace itemgate {
 /// claim has changed only make the next look come sooner. While the database is away a save that was begun waits for
 /// it.
 ///
-/// Threads: any. All parts must outlive it, and every save must have ended before it is destroyed.
+/// Threads: any. All parts must outlive it. Before it is destroyed, every save must have ended, and the executor run
+/// its last task.
 class ClaimedSaves final : public BackendSaves {
  public:
   struct Parts {
@@ -41,7 +42,8 @@ class ClaimedSaves final : public BackendSaves {
     Duration lease = std::chrono::seconds(10);
     Duration poll_min = std::chrono::milliseconds(50);  // then twice as long each time
     Duration poll_max = std::chrono::seconds(1);
-    /// How long something that was sent to the backend before a failover may still take effect there.
+    /// How long something that was sent to the backend before a failover may still take effect there, and a lost try
+    /// of a claim in the database.
     Duration horizon = std::chrono::seconds(60);
   };
   ClaimedSaves(const Parts& parts, const Options& options);
@@ -54,13 +56,17 @@ class ClaimedSaves final : public BackendSaves {
  private:
   /// `is_there`: the backend has it, as an attempt before this one has found out.
   Detached Acquire(Insertion& insertion, Done done, bool is_there);
-  Detached Call(Insertion& insertion, ClaimHolder mine, Done done);
+  /// `in_doubt`: the answer of one try of the claim never came.
+  Detached Call(Insertion& insertion, ClaimHolder mine, bool in_doubt, Done done);
   Detached Confirm(Insertion& insertion, ClaimHolder mine, Done done);
   using Ask = std::move_only_function<void(ClaimStore::Done)>;
   /// Asks until there is an answer: what was begun must be ended, for a claim of a server that lives is taken by
   /// nobody.
   Detached Insist(Ask ask, std::move_only_function<void(ClaimState)> told);
   [[nodiscard]] auto Insisted(Ask ask);
+  /// What of a try may come to the database when its attempt has ended: it would hold the content for as long as this
+  /// server lives. Until the horizon, after ever longer pauses.
+  void ReleaseAgain(const ContentKey& key, const ClaimHolder& mine, Duration pause);
   /// So soon after what may have been a failover that a claim of an attempt which is not over may be missing.
   [[nodiscard]] bool IsEarly(const ClaimHolder& mine) const;
   /// A claim of this server that nobody will end: a try of it came to the database after its attempt had ended.

@@ -225,17 +225,39 @@ TEST_F(ClaimedSavesTest, WhatWasBegunIsEndedHoweverOftenTheDatabaseIsAway) {
 }
 
 TEST_F(ClaimedSavesTest, AClaimThatCameAfterItsAttemptHadEndedBlocksNobody) {
-  claims_.ClaimLate(first_.insertion.key);
+  claims_.ClaimLate(first_.insertion.key, 1, claims_.server());
   backend_.item_count = 1;
   Save(one_, first_);
   ASSERT_TRUE(first_.result && *first_.result);
   EXPECT_TRUE(first_.insertion.created);
   Saving second{.insertion = InsertionOf("another")};
-  claims_.ClaimLate(second.insertion.key);
+  claims_.ClaimLate(second.insertion.key, 1, claims_.server());
   backend_.item_count = 0;
   Save(one_, second);
   EXPECT_EQ(second.result->error().code, ErrorCode::kUnknown);
   EXPECT_EQ(backend_.sent_count, 0);  // whoever takes over looks and never sends
+}
+
+TEST_F(ClaimedSavesTest, AClaimThatComesAfterItsReleaseIsTakenBack) {
+  const ContentKey& key = first_.insertion.key;
+  claims_.FailNext(Error(ErrorCode::kUnknown, "no answer"));
+  Save(one_, first_);
+  executor_.Advance(1s);
+  const std::int64_t attempt = claims_.StateOf(key).holder.attempt;
+  backend_.End(Fail(ErrorCode::kFailed, "refused"));
+  ASSERT_TRUE(first_.result);
+  EXPECT_EQ(claims_.claim_count(), 0U);
+  claims_.ClaimLate(key, attempt, /*server=*/0);  // the try that was never answered
+  Save(other_, second_);
+  for (int second = 0; second < 5; ++second) {
+    claims_.Beat();  // whoever holds it lives
+    executor_.Advance(1s);
+  }
+  EXPECT_EQ(backend_.sent_count, 2);
+  backend_.End();
+  executor_.Advance(2s);
+  ASSERT_TRUE(second_.result && *second_.result);
+  EXPECT_TRUE(second_.insertion.created);
 }
 
 TEST_F(ClaimedSavesTest, AStoreOfAnotherGenerationEndsASaveEvenInDoubt) {

@@ -35,10 +35,10 @@ class MemoryClaims final : public ClaimStore {
   }
   /// Whoever asks was started under an earlier generation.
   void RefuseAll() { refuses_ = true; }
-  /// A try of server() that runs when its attempt has ended. All other claims are of another server.
-  void ClaimLate(const ContentKey& key) {
-    claims_.try_emplace(key,
-                        Row{{.attempt = 1, .fence = {generation_, 1}, .server = server()}, false});
+  /// A try that runs when its attempt has ended: of server(), or of another one as all other claims.
+  void ClaimLate(const ContentKey& key, std::int64_t attempt, std::int64_t server) {
+    claims_.try_emplace(
+        key, Row{{.attempt = attempt, .fence = {generation_, 1}, .server = server}, false});
   }
   [[nodiscard]] std::size_t item_count() const { return items_.size(); }
   [[nodiscard]] std::size_t claim_count() const { return claims_.size(); }

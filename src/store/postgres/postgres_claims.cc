@@ -46,10 +46,11 @@ Statement OfHolder(const Sql& sql, const ContentKey& key, const ClaimHolder& min
   return statement;
 }
 
-ClaimState StateOf(const Rows& rows) {
+ClaimState StateOf(const Rows& rows, bool may_come_again) {
   return {.kind = static_cast<ClaimState::Kind>(rows.Integer(0, 0)),
           .id = {static_cast<std::uint64_t>(rows.Integer(0, 1))},
           .created = rows.Integer(0, 2) != 0,
+          .may_come_again = may_come_again,
           .holder = {.attempt = rows.Integer(0, 3),
                      .fence = {.generation = rows.Integer(0, 4), .epoch = rows.Integer(0, 5)},
                      .server = rows.Integer(0, 6),
@@ -110,7 +111,7 @@ void PostgresClaims::Try(Statements statements, Instant deadline, Done done, boo
                             .if_unreachable = postgres::IfUnreachable::kWait};
   command.done = [this, statements = std::move(statements), deadline, done = std::move(done),
                   in_doubt](const Answer& answer) mutable {
-    if (answer) return Tell(StateOf(answer->front()), std::move(done));
+    if (answer) return Tell(StateOf(answer->front(), in_doubt), std::move(done));
     const auto& [error, fate] = answer.error();
     in_doubt = in_doubt || fate == Fate::kUnknown || fate == Fate::kDoubtful;
     const bool may_try_again = fate != Fate::kNotSent && fate != Fate::kRefused;

@@ -7,7 +7,9 @@
 
 #include <gtest/gtest.h>
 
+#include "postgres/session.h"
 #include "store/postgres/postgres_claims.h"
+#include "testing/eventually.h"
 #include "testing/insertions.h"
 #include "testing/live_database.h"
 
@@ -147,6 +149,23 @@ TEST_F(PostgresClaimsLiveTest, AnEarlierTryInDoubtIsNotForgotten) {
   Server().Resume();
   ASSERT_FALSE(state);
   EXPECT_EQ(state.error().code, ErrorCode::kUnknown);
+}
+
+TEST_F(PostgresClaimsLiveTest, WhatWasAskedTwiceMayComeAgain) {
+  auto in_the_way = postgres::Session::Open(url_, std::chrono::seconds(5));
+  ASSERT_TRUE(in_the_way->Run("BEGIN; LOCK TABLE itemgate.claim"));
+  std::promise<Result<ClaimState>> told;
+  one_->claims().Claim(key_, 11, [&](Result<ClaimState> state) { told.set_value(state); });
+  const std::string end_who_waits =
+      "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = "
+      "'Lock' AND query LIKE '%itemgate.claim(%'";
+  ASSERT_TRUE(Eventually([&] { return Server().Query(DatabaseOf(url_), end_who_waits) == "1"; }));
+  ASSERT_TRUE(in_the_way->Run("COMMIT"));
+  const Result<ClaimState> state = told.get_future().get();
+  ASSERT_TRUE(state) << state.error().message;
+  EXPECT_EQ(state->kind, Kind::kMine);
+  EXPECT_TRUE(state->may_come_again);
+  EXPECT_FALSE(Claim(*one_, 11).may_come_again);
 }
 
 TEST_F(PostgresClaimsLiveTest, AReleasedClaimIsFreeAndAParkedOneIsNobodys) {
