@@ -28,7 +28,7 @@ enum class Outcome : std::uint8_t {
 /// The answer to one save.
 struct SaveResult {
   Outcome outcome = Outcome::kUnavailable;
-  bool joined = false;         // the answer is that of a save already running when this call came
+  bool joined = false;         // the save was already running when this call came
   ItemId id;                   // of the item, when outcome is kCreated or kDuplicate; else 0
   std::optional<Error> error;  // why, when outcome is kUnknown, kRejected, kFailed or kUnavailable
 

@@ -124,6 +124,7 @@ class ServeImpl final : public Serve {
         settings_(settings),
         log_(parts.log_sink, parts.clock, settings),
         workers_("worker", std::max(kWorkersMin, ProcessorCount())),
+        savers_("saver", ProcessorCount()),
         started_at_(parts.clock.WallNow()) {
     log_.recorder.SetLogged(RequestsLoggedOf(settings));
   }
@@ -131,8 +132,9 @@ class ServeImpl final : public Serve {
   ~ServeImpl() override {
     if (itemgate_) itemgate_->membership().Leave(kTellingMax);
     management_server_.reset();
-    server_.reset();    // now nobody asks any more; what the service still answers is dropped
-    workers_.Stop();    // its tasks use the service
+    server_.reset();  // now nobody asks any more; what the service still answers is dropped
+    workers_.Stop();  // their tasks use the service
+    savers_.Stop();
     itemgate_.reset();  // waits for the saves that are under way
     backend_executor_.Stop();
   }
@@ -208,6 +210,7 @@ class ServeImpl final : public Serve {
   Logging log_;
 
   ThreadExecutor workers_;
+  ThreadExecutor savers_;
   server::FeedHub feeds_{workers_};
   ThreadExecutor backend_executor_{"backend", 1};
   std::unique_ptr<ServedBackend> backend_;  // may be null
@@ -284,6 +287,7 @@ Result<void> ServeImpl::StartApi(std::vector<Descriptor> inherited) {
                 return itemgate_->ResolveParked(key, resolution);
               },
           .workers = workers_,
+          .savers = savers_,
           .clock = clock_,
           .log = log_.recorder,
           .feeds = feeds_,
@@ -334,7 +338,8 @@ Result<void> ServeImpl::StartManagement() {
   management_ = std::make_unique<server::Management>(
       server::Management::Parts{.why_not_ready = [this] { return WhyNotReadyInFull(); },
                                 .metrics = [this] { return Metrics(); },
-                                .drain = [this] { RequestDrain(); }});
+                                .drain = [this] { RequestDrain(); },
+                                .seed = UnpredictableSeed()});
   auto server = http::Server::Start(*management_, clock_,
                                     {.addresses = std::move(*addresses),
                                      .thread_name = "management",

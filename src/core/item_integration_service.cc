@@ -270,7 +270,7 @@ void ItemIntegrationService::Impl::Enter(Saving& saving, const SaveOptions& opti
   switch (in_flight_table_.Enter(saving, if_taken)) {
     case InFlightTable::Entered::kTaken:
       saving.way = Saving::Way::kAnsweredAtOnce;
-      return Answer(saving, {.outcome = Outcome::kInProgress});
+      return Answer(saving, {.outcome = Outcome::kInProgress, .joined = true});
     case InFlightTable::Entered::kJoined:
       return;
     case InFlightTable::Entered::kOwner:
@@ -339,7 +339,8 @@ void ItemIntegrationService::Impl::Count(Outcome outcome) {
 
 void ItemIntegrationService::Impl::StopWaiting(DetachedCall& call) {
   for (Saving& saving : call.savings()) {
-    if (in_flight_table_.Quit(saving)) Answer(saving, {.outcome = Outcome::kInProgress});
+    if (in_flight_table_.Quit(saving))
+      Answer(saving, {.outcome = Outcome::kInProgress, .joined = true});
   }
   call.AnswerCaller();
 }

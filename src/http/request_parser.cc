@@ -115,7 +115,8 @@ class HeadSink final : public beast::http::basic_parser<true> {
 
   [[nodiscard]] std::string_view target() const { return target_; }
   [[nodiscard]] std::string_view host() const { return host_; }
-  [[nodiscard]] std::string_view expectation() const { return expectation_; }
+  [[nodiscard]] bool expects_anything() const { return expectation_count_ > 0; }
+  [[nodiscard]] bool expects_continue_only() const { return is_expectation_met_; }
 
  private:
   using Code = beast::error_code;
@@ -141,8 +142,9 @@ class HeadSink final : public beast::http::basic_parser<true> {
     } else if (known == KnownField::host) {
       ++host_count_;
       host_ = value;
-    } else if (known == KnownField::expect) {
-      expectation_ = value;
+    } else if (known == KnownField::expect && !value.empty()) {
+      ++expectation_count_;
+      is_expectation_met_ = is_expectation_met_ && EqualsIgnoringCase(value, "100-continue");
     }
   }
 
@@ -157,12 +159,13 @@ class HeadSink final : public beast::http::basic_parser<true> {
   Request& request_;
   std::string_view target_;
   std::string_view host_;
-  std::string_view expectation_;
   int length_count_ = 0;
   int coding_count_ = 0;
   int host_count_ = 0;
   bool is_length_sound_ = true;
   bool is_coding_chunked_ = false;
+  int expectation_count_ = 0;
+  bool is_expectation_met_ = true;
 };
 
 }  // namespace
@@ -225,9 +228,8 @@ std::expected<Framing, ParseProblem> ParseHead(std::string_view head, Request& r
   framing.content_length = sink.content_length().value_or(0);
   framing.chunked = sink.chunked();
   framing.keep_alive = sink.keep_alive();
-  if (!sink.expectation().empty() && !request.http_1_0) {
-    if (!EqualsIgnoringCase(sink.expectation(), "100-continue"))
-      return std::unexpected(kExpectation);
+  if (sink.expects_anything() && !request.http_1_0) {
+    if (!sink.expects_continue_only()) return std::unexpected(kExpectation);
     framing.expects_continue = true;
   }
   request.has_body = framing.has_body();

@@ -257,6 +257,10 @@ TEST(RequestParser, KnowsMethodsAndExpectations) {
   EXPECT_EQ(Judge("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), kOk);
   EXPECT_EQ(with("POST", "Expect: 100-Continue\r\n"), kOk);
   EXPECT_EQ(with("POST", "Expect: banana\r\n"), (Verdict{417, "expectation-failed"}));
+  EXPECT_EQ(with("POST", "Expect: banana\r\nExpect: 100-continue\r\n"),
+            (Verdict{417, "expectation-failed"}));
+  EXPECT_EQ(with("POST", "Expect: 100-continue\r\nExpect: banana\r\n"),
+            (Verdict{417, "expectation-failed"}));
   EXPECT_EQ(Judge("POST / HTTP/1.0\r\nExpect: banana\r\n\r\n"), kOk);
 }
 

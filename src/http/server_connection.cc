@@ -156,17 +156,17 @@ void ServerConnection::StartReading(Reading what) {
 
 bool ServerConnection::ReadHead() {
   if (input_.empty()) return false;
+  if (!empty_line_skipped_) {  // one is ignored, as RFC 9112 asks, and begins nothing
+    if (input_ == "\r") return false;
+    empty_line_skipped_ = true;
+    if (input_.starts_with("\r\n")) input_.remove_prefix(2);
+    if (input_.empty()) return false;
+  }
   if (!head_begun_) {
     head_begun_ = true;
     StartReading(Reading::kHead);
     scanner_ = {};
     message_ = {};
-  }
-  if (!empty_line_skipped_) {  // one is ignored, as RFC 9112 asks
-    if (input_ == "\r") return false;
-    empty_line_skipped_ = true;
-    if (input_.starts_with("\r\n")) input_.remove_prefix(2);
-    if (input_.empty()) return false;
   }
   std::size_t length = context_.heads.Recognize(input_);
   if (length == 0) {

@@ -131,6 +131,17 @@ TEST(ServerConnection, SkipsOneEmptyLineBeforeARequest) {
   EXPECT_THAT(Answers(connection.Take()), ElementsAre("400 bad_request"));
 }
 
+TEST(ServerConnection, AnEmptyLineBeginsNoRequest) {
+  ConnectionUnderTest connection;
+  connection.Send(Post("/", "x") + "\r\n");  // as clients of old end a body
+  EXPECT_THAT(Answers(connection.Take()), ElementsAre("200 POST / x"));
+  connection.Advance(seconds(60));
+  EXPECT_FALSE(connection.is_closed());
+  EXPECT_EQ(connection.Take(), "");
+  connection.Send(Get("/"));
+  EXPECT_THAT(Answers(connection.Take()), ElementsAre("200 GET / "));
+}
+
 TEST(ServerConnection, AnswersWhatCameBeforeTheEndOfInput) {
   ConnectionUnderTest connection;
   connection.Send(Get("/a") + Get("/b").substr(0, 10));

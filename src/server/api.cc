@@ -9,6 +9,7 @@
 #include "server/problem.h"
 #include "server/request_head.h"
 #include "server/route_table.h"
+#include "server/target.h"
 
 namespace itemgate::server {
 namespace {
@@ -65,8 +66,8 @@ std::optional<server::Problem> CheckBodyType(const RequestHead& head, const Rout
   return std::nullopt;
 }
 
-/// What is wrong with the head of a request, whatever its body.
-std::optional<server::Problem> CheckHead(const RequestHead& head, const Route& route) {
+/// What is wrong with the fields of a head, whatever its body.
+std::optional<server::Problem> CheckFields(const RequestHead& head, const Route& route) {
   if (const auto repeated = head.RepeatedSingle())
     return server::Problem{
         .code = ProblemCode::kInvalidArgument,
@@ -84,11 +85,23 @@ std::optional<server::Problem> CheckHead(const RequestHead& head, const Route& r
 struct Examined final : http::Request::Finding {
   explicit Examined(const http::Request& request)
       : head(request), match(FindRoute(request.method, request.path)) {
-    if (match.route != nullptr) problem = CheckHead(head, *match.route);
+    if (match.route == nullptr) return;
+    auto parsed = Query::Parse(request.query, match.route->parameters);
+    if (parsed) {
+      query = std::move(*parsed);
+      problem = CheckFields(head, *match.route);
+    } else {
+      problem = std::move(parsed.error());
+    }
+  }
+
+  [[nodiscard]] Addressed addressed() const {
+    return {.head = head, .match = match, .query = query};
   }
 
   const RequestHead head;
   const RouteMatch match;
+  Query query;
   std::optional<server::Problem> problem;
 };
 
@@ -141,15 +154,14 @@ http::Application::Plan Api::Receive(const http::Request& request, std::string_v
 void Api::Handle(http::Exchange& exchange) {
   const Examined& examined = ExaminedOf(exchange.request());
   ITEMGATE_CHECK(examined.match.route != nullptr);
-  Call call(*state_, exchange, examined.match, examined.head);
+  Call call(*state_, exchange, examined.addressed());
   examined.match.route->handle(*state_, call);
 }
 
 std::shared_ptr<http::StreamHandler> Api::Open(const http::Request& request, http::Stream& stream) {
   const Examined& examined = ExaminedOf(request);
   ITEMGATE_CHECK(examined.match.route != nullptr);
-  return examined.match.route->open(*state_,
-                                    StreamedCall(*state_, stream, examined.match, examined.head));
+  return examined.match.route->open(*state_, StreamedCall(*state_, stream, examined.addressed()));
 }
 
 http::Response Api::Problem(const http::ProtocolProblem& problem) {

@@ -19,8 +19,8 @@
 
 namespace itemgate::server {
 
-/// What the API is made of. `clock`, `log` and `feeds` must outlive it; service and workers must be closed before it is
-/// destroyed, after the server that serves it.
+/// What the API is made of. `clock`, `log` and `feeds` must outlive it; service, workers and savers must be closed before
+/// it is destroyed, after the server that serves it.
 struct ApiParts {
   ItemIntegrationService& service;
   std::function<StoreStatistics()> store_statistics;  // may block on the disk
@@ -31,7 +31,8 @@ struct ApiParts {
   // As Itemgate has them.
   std::function<Result<std::vector<ParkedContent>>()> parked;
   std::function<Result<void>(const ContentKey&, Resolution)> resolve_parked;
-  Executor& workers;  // runs whatever may block on the disk, and what is long
+  Executor& workers;  // runs what reads: it may block on the disk, and be long
+  Executor& savers;   // examines long contents, which do not wait for readers
   const Clock& clock;
   RequestLog& log;
   FeedHub& feeds;
@@ -45,13 +46,13 @@ struct ApiOptions {
 
   // Limits; reaching one is a defined answer.
   std::size_t body_bytes_max = 16 << 20;        // of a content: 413
-  std::size_t loop_body_bytes_max = 64 << 10;   // what is longer is digested by a worker
+  std::size_t loop_body_bytes_max = 64 << 10;   // what is longer is digested by a saver
   std::size_t batch_line_bytes_max = 24 << 20;  // of a line of NDJSON: that item is refused
   std::size_t batch_window_items_max = 1000;    // of a batch, saved by one call
   std::size_t batch_window_bytes_max = 1 << 20;
   std::size_t batch_windows_max = 4;  // of one batch, under way at once
   std::size_t gathered_bytes_max =
-      512 << 20;  // of the unfinished long items of all batches; and of bodies for workers
+      512 << 20;  // of the unfinished long items of all batches; and of bodies for savers
   std::size_t unsent_bytes_max = 1 << 20;  // of an answer; above it, nothing more is taken in
   Admission::Options admission;
   IdempotencyTable::Options idempotency;
@@ -67,7 +68,7 @@ struct ApiState;
 /// read; then its handler answers, at once or later, and the request log is told.
 ///
 /// Threads: as http::Application, and SetDraining from any. Ownership: close the server that serves it first, then the
-/// service and the workers, which still report to it, then this. Cost: a known duplicate is answered within Handle,
+/// service, workers and savers, which still report to it, then this. Cost: a known duplicate is answered within Handle,
 /// without a copy of its content.
 class Api final : public http::Application {
  public:

@@ -29,7 +29,7 @@ struct ApiState {
   IdempotencyTable idempotency;
   RequestIds request_ids;
   ByteBudget batch_gathered;            // of the unfinished long items of all batches
-  ByteBudget waiting_bodies;            // of the long contents that wait for a worker
+  ByteBudget waiting_bodies;            // of the long contents that wait for a saver
   std::atomic<bool> draining = false;   // relaxed: a save more or less
   std::atomic<bool> verifying = false;  // one at a time: it reads the whole store
 

@@ -196,8 +196,8 @@ void BatchWriter::Append(const Problem& refusal, std::string& out) {
 }
 
 int BatchWriter::StatusFor(const SaveResult& result) const {
-  const bool refused =
-      result.outcome == Outcome::kInProgress && if_in_flight_ == IfInFlight::kReject;
+  const bool refused = result.outcome == Outcome::kInProgress && result.joined &&
+                       if_in_flight_ == IfInFlight::kReject;
   return refused ? KindOf(ProblemCode::kContentInProgress).status : StatusOf(result);
 }
 

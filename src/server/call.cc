@@ -3,11 +3,6 @@
 namespace itemgate::server {
 namespace {
 
-std::string_view ChooseRequestId(ApiState& api, const RequestHead& head, RequestIds::Text& made) {
-  const std::string_view given = head[Header::kXRequestId];
-  return IsRequestId(given) ? given : api.request_ids.Write(made);
-}
-
 /// What the log needs to know of an answer, in views.
 struct Answered {
   const Route* route;
@@ -71,23 +66,21 @@ void DeferredCall::Answer(const Problem& problem) {
   responder_(std::move(response));
 }
 
-Call::Call(ApiState& api, http::Exchange& exchange, const RouteMatch& match,
-           const RequestHead& head)
+Call::Call(ApiState& api, http::Exchange& exchange, const Addressed& to)
     : api_(api),
       exchange_(exchange),
-      match_(match),
-      head_(head),
+      to_(to),
       began_(api.parts.clock.Now()),
-      request_id_(ChooseRequestId(api, head_, made_id_)) {}
+      request_id_(api.request_ids.Choose(to.head, made_id_)) {}
 
 void Call::Answer(http::Response response) {
   response.Add("X-Request-Id", request_id_);
-  Tell(api_, {.route = match_.route,
+  Tell(api_, {.route = to_.match.route,
               .method = MethodName(request().method),
               .began = began_,
               .bytes_in = body().size(),
               .request_id = request_id_,
-              .trace_id = TraceIdOf(head_),
+              .trace_id = TraceIdOf(to_.head),
               .peer = peer(),
               .status = response.status,
               .bytes_out = response.body.size()});
@@ -95,14 +88,14 @@ void Call::Answer(http::Response response) {
 }
 
 void Call::Answer(const Problem& problem) {
-  http::Response response = ProblemResponse(problem, request_id_, TraceIdOf(head_));
+  http::Response response = ProblemResponse(problem, request_id_, TraceIdOf(to_.head));
   response.Add("X-Request-Id", request_id_);
-  Tell(api_, {.route = match_.route,
+  Tell(api_, {.route = to_.match.route,
               .method = MethodName(request().method),
               .began = began_,
               .bytes_in = body().size(),
               .request_id = request_id_,
-              .trace_id = TraceIdOf(head_),
+              .trace_id = TraceIdOf(to_.head),
               .peer = peer(),
               .status = response.status,
               .bytes_out = response.body.size(),
@@ -113,25 +106,28 @@ void Call::Answer(const Problem& problem) {
 
 DeferredCall Call::Defer() {
   return DeferredCall(api_,
-                      {.route = match_.route,
+                      {.route = to_.match.route,
                        .method = MethodName(request().method),
                        .began = began_,
                        .bytes_in = body().size(),
                        .request_id = std::string(request_id_),
-                       .trace_id = std::string(TraceIdOf(head_)),
+                       .trace_id = std::string(TraceIdOf(to_.head)),
                        .peer = std::string(peer())},
                       exchange_.Defer());
 }
 
-StreamedCall::StreamedCall(ApiState& api, http::Stream& stream, const RouteMatch& match,
-                           const RequestHead& head)
-    : api_(&api), stream_(&stream), head_(&head), path_parameter_(match.path_parameter) {
+StreamedCall::StreamedCall(ApiState& api, http::Stream& stream, const Addressed& to)
+    : api_(&api),
+      stream_(&stream),
+      head_(&to.head),
+      path_parameter_(to.match.path_parameter),
+      query_(&to.query) {
   RequestIds::Text made;
-  asked_ = {.route = match.route,
-            .method = MethodName(head.request().method),
+  asked_ = {.route = to.match.route,
+            .method = MethodName(to.head.request().method),
             .began = api.parts.clock.Now(),
-            .request_id = std::string(ChooseRequestId(api, head, made)),
-            .trace_id = std::string(TraceIdOf(head)),
+            .request_id = std::string(api.request_ids.Choose(to.head, made)),
+            .trace_id = std::string(TraceIdOf(to.head)),
             .peer = std::string(stream.peer())};
 }
 
@@ -164,7 +160,7 @@ void StreamedCall::Ended(std::size_t bytes_in, std::size_t bytes_out) {
 http::Response RefusalOf(ApiState& api, const RequestHead& head, std::string_view peer,
                          const Route* route, const Problem& problem) {
   RequestIds::Text made;
-  const std::string_view request_id = ChooseRequestId(api, head, made);
+  const std::string_view request_id = api.request_ids.Choose(head, made);
   http::Response response = ProblemResponse(problem, request_id, TraceIdOf(head));
   response.Add("X-Request-Id", request_id);
   Tell(api, {.route = route,
@@ -184,7 +180,7 @@ http::Response RefusalOf(ApiState& api, const http::ProtocolProblem& problem) {
   const http::Request& request = problem.request != nullptr ? *problem.request : kUnread;
   const RequestHead head(request);
   RequestIds::Text made;
-  const std::string_view request_id = ChooseRequestId(api, head, made);
+  const std::string_view request_id = api.request_ids.Choose(head, made);
   http::Response response = ProblemResponse(problem, request_id);
   response.Add("X-Request-Id", request_id);
   const bool was_read = problem.request != nullptr;

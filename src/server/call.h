@@ -13,6 +13,7 @@
 #include "server/problem.h"
 #include "server/request_head.h"
 #include "server/route_table.h"
+#include "server/target.h"
 
 namespace itemgate::server {
 
@@ -44,10 +45,17 @@ class DeferredCall {
   http::Responder responder_;
 };
 
+/// What a head says to the handler of its route.
+struct Addressed {
+  const RequestHead& head;
+  const RouteMatch& match;
+  const Query& query;
+};
+
 /// One request whose body is complete, on its way through a handler. Lives for the length of Api::Handle.
 class Call {
  public:
-  Call(ApiState& api, http::Exchange& exchange, const RouteMatch& match, const RequestHead& head);
+  Call(ApiState& api, http::Exchange& exchange, const Addressed& to);
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
@@ -56,11 +64,12 @@ class Call {
   void Answer(const Problem& problem);
   [[nodiscard]] DeferredCall Defer();
 
-  [[nodiscard]] const http::Request& request() const { return head_.request(); }
-  [[nodiscard]] const RequestHead& head() const { return head_; }
-  [[nodiscard]] const Route& route() const { return *match_.route; }
+  [[nodiscard]] const http::Request& request() const { return to_.head.request(); }
+  [[nodiscard]] const RequestHead& head() const { return to_.head; }
+  [[nodiscard]] const Route& route() const { return *to_.match.route; }
   /// The part of the path that stands for the braces, still percent-encoded.
-  [[nodiscard]] std::string_view path_parameter() const { return match_.path_parameter; }
+  [[nodiscard]] std::string_view path_parameter() const { return to_.match.path_parameter; }
+  [[nodiscard]] const Query& query() const { return to_.query; }
   [[nodiscard]] std::string_view body() const { return exchange_.body(); }
   [[nodiscard]] std::string_view peer() const { return exchange_.peer(); }
   [[nodiscard]] std::string_view request_id() const { return request_id_; }
@@ -69,19 +78,17 @@ class Call {
  private:
   ApiState& api_;
   http::Exchange& exchange_;
-  const RouteMatch& match_;
-  const RequestHead& head_;
+  const Addressed to_;
   const Instant began_;
   RequestIds::Text made_id_;
   const std::string_view request_id_;
 };
 
 /// One streamed exchange, on its way to its handler, and the log's knowledge of it. `stream` is valid as http::Stream
-/// says; head and path parameter during Api::Open.
+/// says; head, path parameter and query during Api::Open.
 class StreamedCall {
  public:
-  StreamedCall(ApiState& api, http::Stream& stream, const RouteMatch& match,
-               const RequestHead& head);
+  StreamedCall(ApiState& api, http::Stream& stream, const Addressed& to);
 
   /// Begins the answer of this status; adds X-Request-Id.
   void Begin(http::Response head);
@@ -93,6 +100,7 @@ class StreamedCall {
   [[nodiscard]] http::Stream& stream() const { return *stream_; }
   [[nodiscard]] const RequestHead& head() const { return *head_; }
   [[nodiscard]] std::string_view path_parameter() const { return path_parameter_; }
+  [[nodiscard]] const Query& query() const { return *query_; }
   [[nodiscard]] const Asked& asked() const { return asked_; }
 
  private:
@@ -100,6 +108,7 @@ class StreamedCall {
   http::Stream* stream_;
   const RequestHead* head_;
   std::string_view path_parameter_;
+  const Query* query_;
   Asked asked_;
   int status_ = 0;
   std::string_view code_;  // a constant

@@ -157,10 +157,8 @@ class FeedStream final : public http::StreamHandler,
   bool closed_ = false;  // the stream must not be used any more
 };
 
-std::expected<FeedTerms, Problem> TermsOf(const RequestHead& head) {
-  const auto query = Query::Parse(head.request().query, {"after", "content"});
-  if (!query) return std::unexpected(query.error());
-  const auto content = query->Flag("content", true);
+std::expected<FeedTerms, Problem> TermsOf(const RequestHead& head, const Query& query) {
+  const auto content = query.Flag("content", true);
   if (!content) return std::unexpected(content.error());
   FeedTerms terms{.after = std::nullopt,
                   .content = *content ? ItemContent::kInclude : ItemContent::kOmit};
@@ -170,8 +168,8 @@ std::expected<FeedTerms, Problem> TermsOf(const RequestHead& head) {
       return std::unexpected(Problem{.code = ProblemCode::kInvalidArgument,
                                      .detail = "Last-Event-ID must be the id of an item"});
     terms.after = ItemId{*id};
-  } else if (query->Find("after")) {
-    const auto after = query->Number("after", {.otherwise = 0, .min = 0, .max = UINT64_MAX});
+  } else if (query.Find("after")) {
+    const auto after = query.Number("after", {.otherwise = 0, .min = 0, .max = UINT64_MAX});
     if (!after) return std::unexpected(after.error());
     terms.after = ItemId{*after};
   }
@@ -181,7 +179,7 @@ std::expected<FeedTerms, Problem> TermsOf(const RequestHead& head) {
 }  // namespace
 
 std::shared_ptr<http::StreamHandler> OpenFeed(ApiState& api, StreamedCall call) {
-  const auto terms = TermsOf(call.head());
+  const auto terms = TermsOf(call.head(), call.query());
   if (!terms) {
     call.AnswerProblem(terms.error());
     return NoHandler();

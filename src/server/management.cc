@@ -42,29 +42,25 @@ http::Response Text(int status, std::string text) {
   return response;
 }
 
-http::Response NotFound() {
-  return ProblemResponse(
-      {.code = ProblemCode::kNotFound,
-       .detail = "this is the management listener: /healthz, /readyz, /metrics, POST /drain"},
-      "", "");
-}
-
-http::Response MethodNotAllowed(std::string_view allow) {
-  return ProblemResponse(
-             {.code = ProblemCode::kMethodNotAllowed, .detail = "use " + std::string(allow)}, "",
-             "")
-      .Add("Allow", allow);
-}
-
 }  // namespace
 
-Management::Management(Parts parts) : parts_(std::move(parts)) {}
+Management::Management(Parts parts) : parts_(std::move(parts)), request_ids_(parts_.seed) {}
 
 http::Application::Plan Management::Receive(const http::Request& request,
                                             std::string_view /*peer*/) {
   const Row* row = RowOf(request);
-  if (row == nullptr) return {.refusal = NotFound()};
-  if (!IsAllowed(row->route, request.method)) return {.refusal = MethodNotAllowed(row->allow)};
+  if (row == nullptr) {
+    constexpr std::string_view kWhatThereIs =
+        "this is the management listener: /healthz, /readyz, /metrics, POST /drain";
+    return {.refusal = Refusal(
+                request, {.code = ProblemCode::kNotFound, .detail = std::string(kWhatThereIs)})};
+  }
+  if (!IsAllowed(row->route, request.method)) {
+    Plan plan{.refusal = Refusal(request, {.code = ProblemCode::kMethodNotAllowed,
+                                           .detail = "use " + std::string(row->allow)})};
+    plan.refusal->Add("Allow", row->allow);
+    return plan;
+  }
   return {.body_bytes_max = kBodyBytesMax};
 }
 
@@ -101,7 +97,20 @@ std::shared_ptr<http::StreamHandler> Management::Open(const http::Request& /*req
 }
 
 http::Response Management::Problem(const http::ProtocolProblem& problem) {
-  return ProblemResponse(problem, "");
+  RequestIds::Text made;
+  const std::string_view id = request_ids_.Write(made);
+  http::Response response = ProblemResponse(problem, id);
+  response.Add("X-Request-Id", id);
+  return response;
+}
+
+http::Response Management::Refusal(const http::Request& request, const server::Problem& problem) {
+  const RequestHead head(request);
+  RequestIds::Text made;
+  const std::string_view id = request_ids_.Choose(head, made);
+  http::Response response = ProblemResponse(problem, id, TraceIdOf(head));
+  response.Add("X-Request-Id", id);
+  return response;
 }
 
 }  // namespace itemgate::server

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 
 #include "http/application.h"
+#include "server/problem.h"
+#include "server/request_id.h"
 
 namespace itemgate::server {
 
@@ -18,6 +21,7 @@ class Management final : public http::Application {
     std::function<std::optional<std::string>()> why_not_ready;  // nothing: ready
     std::function<std::string()> metrics;                       // in the format of MetricsText
     std::function<void()> drain;                                // begins it, and returns
+    std::uint64_t seed;                                         // of request ids
   };
 
   explicit Management(Parts parts);
@@ -29,7 +33,11 @@ class Management final : public http::Application {
   [[nodiscard]] http::Response Problem(const http::ProtocolProblem& problem) override;
 
  private:
+  [[nodiscard]] http::Response Refusal(const http::Request& request,
+                                       const server::Problem& problem);
+
   Parts parts_;
+  RequestIds request_ids_;
 };
 
 }  // namespace itemgate::server

@@ -31,8 +31,18 @@ class ManagementTest : public testing::Test {
   int drains_ = 0;
   Management management_{{.why_not_ready = [this] { return why_not_ready_; },
                           .metrics = [] { return "itemgate_ready 1\n"; },
-                          .drain = [this] { ++drains_; }}};
+                          .drain = [this] { ++drains_; },
+                          .seed = 1}};
 };
+
+TEST_F(ManagementTest, AProblemHasARequestId) {
+  const http::Response nothing = Ask(Method::kGet, "/nothing");
+  EXPECT_EQ(nothing.status, 404);
+  const auto id = FieldOf(nothing, "X-Request-Id");
+  EXPECT_EQ(id.size(), RequestIds::kBytes);
+  EXPECT_THAT(nothing.body, HasSubstr(id));
+  EXPECT_NE(FieldOf(Ask(Method::kGet, "/drain"), "X-Request-Id"), id);
+}
 
 TEST_F(ManagementTest, IsHealthyWhileItAnswers) {
   why_not_ready_ = "starting";

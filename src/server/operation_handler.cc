@@ -63,9 +63,7 @@ std::expected<Duration, Problem> ParseWait(const Query& query, Duration wait_max
 }  // namespace
 
 void HandleGetOperation(ApiState& api, Call& call) {
-  const auto query = Query::Parse(call.request().query, {"wait"});
-  if (!query) return call.Answer(query.error());
-  auto wait = ParseWait(*query, api.options.wait_max);
+  auto wait = ParseWait(call.query(), api.options.wait_max);
   if (!wait) return call.Answer(wait.error());
   const auto deadline = DeadlineOf(call.head(), call.began());
   if (!deadline) return call.Answer(deadline.error());
@@ -89,9 +87,7 @@ void HandleGetOperation(ApiState& api, Call& call) {
 }
 
 void HandleListInFlight(ApiState& api, Call& call) {
-  const auto query = Query::Parse(call.request().query, {"limit"});
-  if (!query) return call.Answer(query.error());
-  const auto limit = query->Number("limit", {.otherwise = 100, .min = 1, .max = 1000});
+  const auto limit = call.query().Number("limit", {.otherwise = 100, .min = 1, .max = 1000});
   if (!limit) return call.Answer(limit.error());
   AnswerFromWorker(
       api, call,

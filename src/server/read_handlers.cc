@@ -166,13 +166,12 @@ void HandleGetItem(ApiState& api, Call& call) {
 }
 
 void HandleListItems(ApiState& api, Call& call) {
-  const auto query = Query::Parse(call.request().query, {"after", "limit", "content"});
-  if (!query) return call.Answer(query.error());
-  const auto after = query->Number("after", {.otherwise = 0, .min = 0, .max = UINT64_MAX});
+  const Query& query = call.query();
+  const auto after = query.Number("after", {.otherwise = 0, .min = 0, .max = UINT64_MAX});
   if (!after) return call.Answer(after.error());
-  const auto limit = query->Number("limit", {.otherwise = 100, .min = 1, .max = 1000});
+  const auto limit = query.Number("limit", {.otherwise = 100, .min = 1, .max = 1000});
   if (!limit) return call.Answer(limit.error());
-  const auto content = query->Flag("content", true);
+  const auto content = query.Flag("content", true);
   if (!content) return call.Answer(content.error());
   AnswerFromWorker(
       api, call,
@@ -188,9 +187,7 @@ void HandleListItems(ApiState& api, Call& call) {
 }
 
 void HandleGetContent(ApiState& api, Call& call) {
-  const auto query = Query::Parse(call.request().query, {"scope"});
-  if (!query) return call.Answer(query.error());
-  auto scope = ScopeOfLookUp(call.head(), *query);
+  auto scope = ScopeOfLookUp(call.head(), call.query());
   if (!scope) return call.Answer(scope.error());
   const auto text = PercentDecoded(call.path_parameter());
   const Result<Digest> digest = Digest::FromHex(text.value_or(""));

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "server/request_head.h"
+
 namespace itemgate::server {
 
 /// Makes the ids of requests that bring none: 13 characters, different for each, and unlike those of other processes.
@@ -15,6 +17,12 @@ class RequestIds {
   using Text = std::array<char, kBytes>;
 
   explicit RequestIds(std::uint64_t seed) : next_(seed) {}
+
+  /// That of the request, if it brings one, else a new one, in `made`.
+  std::string_view Choose(const RequestHead& head, Text& made) {
+    const std::string_view given = head[Header::kXRequestId];
+    return IsRequestId(given) ? given : Write(made);
+  }
 
   std::string_view Write(Text& text) {
     constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";

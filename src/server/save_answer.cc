@@ -132,7 +132,8 @@ std::expected<http::Response, Problem> SaveResponse(const SaveResult& result,
   }
   if (result.saved()) return SavedResponse(result, terms);
   if (result.outcome != Outcome::kInProgress) return std::unexpected(ProblemOf(result));
-  if (!terms.refuse_in_progress) return InProgressResponse(terms, operation, typical_delay);
+  if (!terms.refuse_in_progress || !result.joined)
+    return InProgressResponse(terms, operation, typical_delay);
   return std::unexpected(Problem{
       .code = ProblemCode::kContentInProgress,
       .detail = "the content is being saved right now; ask again after Retry-After, or send "

@@ -32,7 +32,7 @@ struct Operation {
 
 /// How a save was asked for, as far as its answer depends on it.
 struct ReplyTerms {
-  bool refuse_in_progress = false;  // 409 rather than 202
+  bool refuse_in_progress = false;  // 409 rather than 202 for what somebody else saves
   bool only_create = false;         // 412 rather than 200
   enum class Replayed : std::uint8_t { kNoKey, kFirst, kReplay } replayed = Replayed::kNoKey;
   std::string_view preference_applied;  // empty: no preference was given

@@ -34,11 +34,15 @@ class Attempt {
     if (table_ != nullptr) table_->Abandon(handle_);
   }
 
+  /// False if there is no key, or it was ended.
+  [[nodiscard]] bool is_open() const { return table_ != nullptr; }
+
   /// Only what is answered 201 or 200 is remembered.
   void End(const SaveResult& result, const ReplyTerms& terms) {
     if (table_ == nullptr) return;
     IdempotencyTable& table = *std::exchange(table_, nullptr);
-    const bool refused = terms.only_create && result.outcome == Outcome::kDuplicate;  // 412
+    const bool refused =
+        terms.only_create && result.outcome == Outcome::kDuplicate && !result.joined;  // 412
     if (result.saved() && !refused) {
       table.Finish(handle_, result);
     } else {
@@ -191,6 +195,8 @@ class PendingSave {
   enum class Stage : std::uint8_t { kStarted, kSettled, kAwaited };
 
   void Answer();
+  /// The caller does not wait any longer: the key is that of the save, until it ends.
+  static void EndWithSave(Late& late);
 
   std::atomic<Stage> stage_ =
       Stage::kStarted;  // release: what was written before; acquire: read it
@@ -226,12 +232,26 @@ void PendingSave::Answer() {
     const Instant now = api.parts.clock.Now();
     api.admission.Observe(now - late.began, now);
   }
-  late.attempt.End(result_, late.terms);
-  if (!late.caller) return;
   late.terms.preference_applied = late.preference_applied;
+  if (result_.outcome == Outcome::kInProgress && late.attempt.is_open()) {
+    EndWithSave(late);
+  } else {
+    late.attempt.End(result_, late.terms);
+  }
+  if (!late.caller) return;
   AnswerWith(api, *late.caller,
              {.result = std::move(result_), .terms = late.terms, .verdict = late.verdict},
              late.key);
+}
+
+void PendingSave::EndWithSave(Late& late) {
+  constexpr std::chrono::hours kAtMost(24);
+  late.api.parts.service.AwaitSaveAsync(
+      *late.key, kAtMost,
+      [attempt = std::move(late.attempt),
+       terms = ReplyTerms{.only_create = late.terms.only_create}](const SaveResult& saved) mutable {
+        attempt.End(saved, terms);
+      });
 }
 
 /// Each thread keeps one for its next save, so that a known duplicate needs no allocation.
@@ -281,7 +301,7 @@ std::optional<ContentKey> Start(ApiState& api, const std::shared_ptr<PendingSave
 DeferredCall ForLater(Call& call) { return call.Defer(); }
 DeferredCall ForLater(DeferredCall& call) { return std::move(call); }
 
-/// Whoever is answered: a Call within its handler, or a DeferredCall on a worker.
+/// Whoever is answered: a Call within its handler, or a DeferredCall on a saver.
 template <typename Caller>
 void Save(ApiState& api, Caller& caller, Saving& saving, const Asker& asker) {
   Reply reply{.terms = ReplyTermsOf(saving.terms)};
@@ -320,7 +340,7 @@ void Save(ApiState& api, Caller& caller, Saving& saving, const Asker& asker) {
   pending->AnswerLate(std::move(late));
 }
 
-/// A save whose content is long: all that is done with it is done by a worker. Keeps what the terms are views of.
+/// A save whose content is long: all that is done with it is done by a saver. Keeps what the terms are views of.
 struct LongSave {
   explicit LongSave(ByteBudget& waiting_bodies) : room(waiting_bodies) {}
 
@@ -333,7 +353,7 @@ struct LongSave {
   Saving saving;
 };
 
-void SaveOnWorker(ApiState& api, Call& call, Saving saving) {
+void SaveElsewhere(ApiState& api, Call& call, Saving saving) {
   auto save = std::make_unique<LongSave>(api.waiting_bodies);
   if (!save->room.GrowTo(call.body().size()))
     return call.Answer(Problem{.code = ProblemCode::kOverloaded,
@@ -350,7 +370,7 @@ void SaveOnWorker(ApiState& api, Call& call, Saving saving) {
   kept.content_digest = save->content_digest;
   kept.repr_digest = save->repr_digest;
   if (kept.idempotency_key) kept.idempotency_key = save->idempotency_key;
-  api.parts.workers.Post([&api, save = std::move(save), caller = call.Defer()]() mutable {
+  api.parts.savers.Post([&api, save = std::move(save), caller = call.Defer()]() mutable {
     SaveTerms& asked_for = save->saving.terms;
     if (asked_for.deadline) {
       const Duration left = *asked_for.deadline - api.parts.clock.Now();
@@ -373,7 +393,7 @@ void HandleSave(ApiState& api, Call& call) {
   if (const auto problem = TakeIdempotencyKey(call.head(), *terms)) return call.Answer(*problem);
   Saving saving{.terms = std::move(*terms)};
   if (call.body().size() > api.options.loop_body_bytes_max)
-    return SaveOnWorker(api, call, std::move(saving));
+    return SaveElsewhere(api, call, std::move(saving));
   if (const auto problem = Examine(api, call.route(), call.body(), saving))
     return call.Answer(*problem);
   Save(api, call, saving,

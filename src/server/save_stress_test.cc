@@ -81,6 +81,7 @@ TEST(SaveStress, EachOfManyRequestsOnManyThreadsIsAnsweredOnce) {
                  .may_have_lost_items = [&] { return store->may_have_lost_items(); },
                  .verify = nullptr,
                  .workers = workers,
+                 .savers = workers,
                  .clock = clock,
                  .log = log,
                  .feeds = feeds,

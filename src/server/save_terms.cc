@@ -66,6 +66,9 @@ std::expected<Scope, Problem> ScopeOf(const RequestHead& head, std::string_view 
     if (!name)
       return Refuse(ProblemCode::kInvalidArgument,
                     "the path has a '%' without two hexadecimal digits behind it");
+    if (head.Has(Header::kItemScope) && head[Header::kItemScope] != *name)
+      return Refuse(ProblemCode::kInvalidArgument,
+                    "Item-Scope is another scope than that of the path; leave it out");
     return ScopeNamed(*name, "the scope in the path");
   }
   if (!head.Has(Header::kItemScope)) return Scope();
@@ -115,8 +118,10 @@ std::optional<Problem> CheckDigest(std::string_view header, std::string_view bod
     const std::size_t comma = std::min(header.find(','), header.size());
     const std::string_view member = Trimmed(header.substr(0, comma));
     header.remove_prefix(std::min(header.size(), comma + 1));
-    if (!member.starts_with("sha-256=")) continue;
-    const std::string_view value = member.substr(8);
+    const std::size_t equals = std::min(member.find('='), member.size());
+    if (!http::EqualsIgnoringCase(Trimmed(member.substr(0, equals)), "sha-256")) continue;
+    const std::string_view rest = member.substr(std::min(equals + 1, member.size()));
+    const std::string_view value = Trimmed(rest.substr(0, rest.find(';')));  // without parameters
     const bool framed = value.size() >= 2 && value.front() == ':' && value.back() == ':';
     const auto given =
         framed ? DecodeBase64(value.substr(1, value.size() - 2)) : std::optional<std::string>();

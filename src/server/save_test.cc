@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/route_table.h"
 #include "testing/api_fixture.h"
 
 namespace itemgate::server {
@@ -67,6 +68,21 @@ TEST_F(ApiTest, KeepsScopesApartWhereverTheyAreNamed) {
   EXPECT_EQ(CodeOf(Save("hello", {{"Item-Scope", "a b"}})), "invalid_argument");
   EXPECT_EQ(CodeOf(Save("hello", {{"Item-Scope", "a"}, {"item-scope", "b"}})), "invalid_argument");
   EXPECT_EQ(Post("/v1/scopes//items", "hello").status, 404);
+  EXPECT_EQ(Post("/v1/scopes/a/items", "hello", {{"Item-Scope", "a"}}).status, 200);
+  EXPECT_EQ(CodeOf(Post("/v1/scopes/a/items", "hello", {{"Item-Scope", "b"}})), "invalid_argument");
+}
+
+TEST_F(ApiTest, AQueryThatMeansNothingIsRefusedAndNothingIsSaved) {
+  EXPECT_EQ(CodeOf(Post("/v1/items?scope=a", "hello")), "invalid_argument");
+  for (const Route& route : Routes()) {
+    std::string target(route.path);
+    if (const auto brace = target.find('{'); brace != std::string::npos)
+      target.replace(brace, target.find('}') - brace + 1, "1");
+    const http::Response refused = Send(route.method, target + "?nonsense=1", {}, "hello");
+    EXPECT_EQ(refused.status, 400) << target;
+    EXPECT_EQ(CodeOf(refused), "invalid_argument") << target;
+  }
+  EXPECT_EQ(Save("hello").status, 201);
 }
 
 TEST_F(ApiTest, ComparesCanonicalJsonInAScopeThatSaysSo) {
@@ -99,6 +115,21 @@ TEST_F(ApiTest, JoinsASaveUnderWayOrIsToldThatItIs) {
   EXPECT_EQ(exists.status, 412);
   EXPECT_EQ(CodeOf(exists), "already-exists");
   EXPECT_THAT(exists.body, HasSubstr("\"itemId\":1"));
+}
+
+TEST_F(ApiTest, WhoeverSavesItIsNotToldThatSomebodyElseDoes) {
+  store_.Hold();
+  const http::Response async = Save("a", {{"Prefer", "respond-async"}, {"If-In-Flight", "reject"}});
+  EXPECT_EQ(async.status, 202);
+  EXPECT_EQ(FieldOf(async, "Preference-Applied"), "respond-async");
+  const auto only_new = BeginSave("b", {{"Prefer", "wait=1"}, {"If-None-Match", "*"}});
+  Advance(1s);
+  EXPECT_EQ(only_new->response->status, 202);
+  EXPECT_EQ(Save("b", {{"If-None-Match", "*"}}).status, 409);
+  for (int saves = 0; saves < 2; ++saves) {
+    store_.Release();
+    Run();
+  }
 }
 
 TEST_F(ApiTest, WaitsAsLongAsPreferredAndThenNamesTheOperation) {
@@ -149,6 +180,10 @@ TEST_F(ApiTest, ChecksDigestsOfTheBody) {
   EXPECT_EQ(other.status, 400);
   EXPECT_EQ(CodeOf(other), "digest-mismatch");
   EXPECT_EQ(CodeOf(Save("hello", {{"Content-Digest", "sha-256=:no:"}})), "invalid_argument");
+  const std::string value = right.substr(right.find(':'));
+  for (const char* name : {"SHA-256=", "sha-256 = "})
+    EXPECT_EQ(CodeOf(Save("hallo", {{"Content-Digest", name + value}})), "digest-mismatch");
+  EXPECT_EQ(Save("hello", {{"Content-Digest", right + ";note=1"}}).status, 200);
 }
 
 TEST_F(ApiTest, SavesAnItemThatIsDescribed) {
@@ -304,16 +339,34 @@ TEST_F(ApiTest, AProblemOfTheProtocolSaysWhatItIsAndWhoCausedIt) {
   EXPECT_EQ(last_logged().peer, "192.0.2.7");
 }
 
-TEST_F(ApiTest, AWaitThatEndsEarlyLeavesTheKeyToTheNext) {
+TEST_F(ApiTest, AWaitThatEndsEarlyLeavesTheKeyToItsSave) {
+  const FakeRequest::Headers key = {{"Idempotency-Key", "k"}};
   store_.Hold();
   const auto first = BeginSave("a", {{"Idempotency-Key", "k"}, {"Prefer", "wait=1"}});
   Advance(1s);
   EXPECT_EQ(first->response->status, 202);
-  const auto second = BeginSave("a", {{"Idempotency-Key", "k"}});
-  EXPECT_FALSE(second->response);
+  EXPECT_EQ(Save("b", key).status, 422);
+  EXPECT_EQ(CodeOf(Save("a", key)), "request-in-progress");
   store_.Release();
   Run();
-  EXPECT_EQ(second->response->status, 200);
+  const http::Response replay = Save("a", key);
+  EXPECT_EQ(replay.status, 200);
+  EXPECT_EQ(FieldOf(replay, "Idempotent-Replayed"), "true");
+  EXPECT_EQ(Save("b", key).status, 422);
+}
+
+TEST_F(ApiTest, AnIdempotencyKeyWhoseSaveFailedAfterTheWaitIsFree) {
+  const FakeRequest::Headers key = {{"Idempotency-Key", "k"}};
+  store_.Hold();
+  const auto first = BeginSave("a", {{"Idempotency-Key", "k"}, {"Prefer", "wait=1"}});
+  Advance(1s);
+  store_.FailNext(Error(ErrorCode::kFailed, "refused"));
+  store_.Release();
+  Run();
+  const auto second = BeginSave("b", key);
+  store_.Release();
+  Run();
+  EXPECT_EQ(second->response->status, 201);
 }
 
 TEST_F(ApiTest, RefusesNewSavesWhileDrainingAndGoesOnReading) {

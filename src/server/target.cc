@@ -24,9 +24,18 @@ std::unexpected<Problem> RefuseScope(const Error& error, std::string_view where)
   return std::unexpected(std::move(problem));
 }
 
-std::string Joined(std::initializer_list<std::string_view> names) {
+bool Knows(std::span<const Parameter> parameters, std::string_view name) {
+  return std::ranges::any_of(parameters, [name](const Parameter& parameter) {
+    return parameter.place == ParameterPlace::kQuery && parameter.name == name;
+  });
+}
+
+std::string NamesOf(std::span<const Parameter> parameters) {
   std::string text;
-  for (const std::string_view name : names) text.append(text.empty() ? "" : ", ").append(name);
+  for (const Parameter& parameter : parameters) {
+    if (parameter.place == ParameterPlace::kQuery)
+      text.append(text.empty() ? "" : ", ").append(parameter.name);
+  }
   return text.empty() ? "none" : text;
 }
 
@@ -72,7 +81,7 @@ std::expected<ScopeLoan, Problem> ScopeToRead(std::string_view name, std::string
 }
 
 std::expected<Query, Problem> Query::Parse(std::string_view query,
-                                           std::initializer_list<std::string_view> known) {
+                                           std::span<const Parameter> known) {
   Query parsed;
   while (!query.empty()) {
     const std::string_view part = query.substr(0, query.find('&'));
@@ -84,9 +93,9 @@ std::expected<Query, Problem> Query::Parse(std::string_view query,
     if (!name || !value)
       return Refuse(
           "the query has a '%' without two hexadecimal digits behind it; encode it as %25");
-    if (std::ranges::find(known, std::string_view(*name)) == known.end())
+    if (!Knows(known, *name))
       return Refuse("the query has a parameter that is not known here; known are: " +
-                    Joined(known));
+                    NamesOf(known));
     if (parsed.Find(*name)) return Refuse("the query has '" + *name + "' twice; give it once");
     parsed.parameters_.emplace_back(std::move(*name), std::move(*value));
   }

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 #include <expected>
-#include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +12,7 @@
 #include "itemgate/scope.h"
 #include "key/scope_loan.h"
 #include "server/problem.h"
+#include "server/route_table.h"
 
 namespace itemgate::server {
 
@@ -31,9 +32,9 @@ namespace itemgate::server {
 /// The parameters of a query, percent-decoded. A plus sign stands for itself.
 class Query {
  public:
-  /// Fails with kInvalidArgument for a parameter that is not among `known`, stands twice, or is wrongly encoded.
-  [[nodiscard]] static std::expected<Query, Problem> Parse(
-      std::string_view query, std::initializer_list<std::string_view> known);
+  /// Fails with kInvalidArgument for a parameter that the route does not have, stands twice, or is wrongly encoded.
+  [[nodiscard]] static std::expected<Query, Problem> Parse(std::string_view query,
+                                                           std::span<const Parameter> known);
 
   [[nodiscard]] std::optional<std::string_view> Find(std::string_view name) const;
 

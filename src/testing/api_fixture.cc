@@ -64,6 +64,7 @@ Api& ApiTest::api() {
                        return resolve_result_;
                      },
                  .workers = workers_,
+                 .savers = workers_,
                  .clock = clock_,
                  .log = log_,
                  .feeds = feeds_,
