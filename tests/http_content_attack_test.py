@@ -9,7 +9,7 @@ import time
 import unicodedata
 import unittest
 
-from serving import SharedServerTest, wait_until
+from serving import ContractTest, wait_until
 
 ITEM = {"Content-Type": "application/vnd.itemgate.item+json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -45,7 +45,7 @@ def xxh3_pairs(count):
         yield [word + opposite + rest, opposite + word + rest]
 
 
-class ContentAttackTest(SharedServerTest):
+class ContentAttackTest(ContractTest):
     FLAGS = ("--log.format", "json", "--log.requests", "all")
 
     def post_item(self, body):
