@@ -206,28 +206,6 @@ class ContentAttackTest(ContractTest):
             self.assertNotEqual(*pair)
             self.assert_all_created(pair)
 
-    def test_s29_keys_for_one_bucket(self):
-        """Digests are the caller's choice where it asks for them; all but the first bytes of the key are equal here."""
-        def crafted(number):
-            return [number.to_bytes(3, "big").hex() + f"{n:08x}" + "0" * 50 for n in range(10_000)]
-        def tail(number):
-            return ["0" * 50 + f"{n:08x}" + number.to_bytes(3, "big").hex() for n in range(10_000)]
-        def spread(number):
-            rng = random.Random(number)
-            return [rng.randbytes(32).hex() for _ in range(10_000)]
-        seconds = {kind: min(self.seconds_to_find(kind(number)) for number in range(10)) for kind in (crafted, tail,
-                                                                                                      spread)}
-        self.assertLess(seconds[crafted], 2 * seconds[spread])
-        self.assertLess(seconds[tail], 2 * seconds[spread])
-
-    def seconds_to_find(self, digests):
-        body = json.dumps({"sha256": digests}).encode()
-        begin = time.perf_counter()
-        answer = self.server.request("POST", "/v1/contents:findMissing", body, JSON)
-        end = time.perf_counter()
-        self.assertEqual(answer.json(), {"missing": digests})
-        return end - begin
-
     def test_s29_contents_for_one_bucket(self):
         """Contents whose digests begin with the same byte: as many as can be found in a moment."""
         numbers = range(600_000)
