@@ -15,7 +15,7 @@ import unittest
 
 from blackbox import BUSY, INPUT_OUTPUT, OK, USAGE, run
 from http_connection import Connection, request_bytes
-from serving import Server, ServerTest, SharedServerTest, wait_until
+from serving import ContractTest, Server, ServerTest, wait_until
 
 DRAIN_SECONDS = 10
 
@@ -38,7 +38,7 @@ def metric(server, name):
     return float(re.search(rf"(?m)^{re.escape(name)} (\S+)$", text)[1])
 
 
-class ManagementTest(SharedServerTest):
+class ManagementTest(ContractTest):
     def test_health(self):
         for path in ("/healthz", "/readyz"):
             self.assertEqual(self.server.manage("GET", path).status, 200)
