@@ -4,6 +4,8 @@
 import base64
 import hashlib
 import json
+import select
+import socket
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
@@ -294,6 +296,40 @@ class SlowSaveTest(ContractTest):
         refused = self.server.batch([{"content": "batch 1"}], {"If-In-Flight": "reject"})[0]
         self.assertEqual((refused["status"], refused["outcome"]), (409, "in-progress"))
         self.assertEqual(self.attach(operation_of(b"batch 2"))["state"], "saved")
+
+
+class BreakingBackendTest(ContractTest):
+    """What is answered when the backend leaves without an answer."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.backend = cls.enterClassContext(socket.create_server(("127.0.0.1", 0)))
+        cls.FLAGS = ("--backend.url", "http://127.0.0.1:%d" % cls.backend.getsockname()[1])
+        super().setUpClass()
+
+    def save(self, content, answer_to_look_up):
+        """Saves it, while the backend answers so when it is asked for an item, and not at all to a save."""
+        with ThreadPoolExecutor(1) as pool:
+            saving = pool.submit(self.server.save, content)
+            while not saving.done():
+                if select.select([self.backend], [], [], 0.1)[0]:
+                    self.take_a_call(answer_to_look_up)
+        return saving.result()
+
+    def take_a_call(self, answer_to_look_up):
+        with self.backend.accept()[0] as connection:
+            if connection.recv(65536).startswith(b"HEAD"):
+                connection.sendall(answer_to_look_up)
+
+    def test_a_save_whose_call_broke_off_may_be_there(self):
+        answer = self.save(b"broken off", b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        self.assert_problem(answer, 502, "save-unknown")
+        self.assertEqual(answer.outcome, "unknown")
+
+    def test_a_save_that_was_not_begun_has_failed(self):
+        answer = self.save(b"not begun", b"")
+        self.assert_problem(answer, 502, "save-failed")
+        self.assertEqual(answer.outcome, "failed")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 from http_connection import chunked, request_bytes
-from serving import SharedServerTest
+from serving import ContractTest
 
 BODY_LIMIT = 1 << 20
 MARK = b"rEfLeCtEd"  # in every attack, in no answer
@@ -23,7 +23,7 @@ def post(*lines, body=b""):
     return head + b"\r\n\r\n" + body
 
 
-class AttackTest(SharedServerTest):
+class AttackTest(ContractTest):
     def setUp(self):
         self.before = self.counts()
 

@@ -10,11 +10,12 @@ import socket
 import subprocess
 import threading
 import time
+import tomllib
 import unittest
 
 from blackbox import BUSY, INPUT_OUTPUT, OK, USAGE, run
 from http_connection import Connection, request_bytes
-from serving import Server, ServerTest, SharedServerTest, wait_until
+from serving import ContractTest, Server, ServerTest, wait_until
 
 DRAIN_SECONDS = 10
 
@@ -37,7 +38,7 @@ def metric(server, name):
     return float(re.search(rf"(?m)^{re.escape(name)} (\S+)$", text)[1])
 
 
-class ManagementTest(SharedServerTest):
+class ManagementTest(ContractTest):
     def test_health(self):
         for path in ("/healthz", "/readyz"):
             self.assertEqual(self.server.manage("GET", path).status, 200)
@@ -335,13 +336,35 @@ class StartTest(ServerTest):
         self.assertEqual(ended.status, BUSY, ended.err)
         self.assertEqual(server.save(b"unharmed").status, 201)
 
-    def test_the_help_names_every_setting(self):
+    def test_the_help_names_every_setting_with_its_default(self):
+        example = run("config", "example").out.decode()
+        settings = tomllib.loads(re.sub(r"(?m)^#(?=\w+ = )", "", example))
+        defaults = {flag_of(*names): default for names, default in leaves_of(settings)}
+        self.assertGreater(len(defaults), 50)
         shown = run("serve", "--help")
         self.assertEqual(shown.status, OK)
-        for flag in ("--listen", "--management.listen", "--limits.body-bytes", "--backend.simulated-delay",
-                     "--drain.time",
-                     "--log.format", "--config"):
-            self.assertIn(flag, shown.out.decode())
+        text = shown.out.decode().partition("\nSettings ")[2].partition("\n\n")[0]
+        flags = re.findall(r"(?m)^  (?:-\w,)?(--\S+) (.*(?:\n {10,}.*)*)", text)
+        self.assertEqual({flag: default_shown(rest) for flag, rest in flags}, defaults)
+
+
+def leaves_of(table, *names):
+    """((section, name), value) of all settings."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from leaves_of(value, *names, name)
+        else:
+            yield (*names, name), ",".join(value) if isinstance(value, list) else str(value)
+
+
+def flag_of(*names):
+    return "--" + ".".join(names).replace("_", "-")
+
+
+def default_shown(text):
+    """What stands in brackets at the end; nothing if that is empty."""
+    match = re.search(r" \[([^\[\]]+)\]\Z", text)
+    return match[1] if match else ""
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 from http_connection import Connection, chunked, request_bytes
-from serving import SharedServerTest, wait_until
+from serving import ContractTest, wait_until
 
 HEAD_SECONDS = 10
 WRITE_SECONDS = 10
@@ -84,7 +84,7 @@ def read_nothing(server, item):
         return time.monotonic() - begin, connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
-class SlowAttackTest(SharedServerTest):
+class SlowAttackTest(ContractTest):
     """The attacks that take their time all begin at once, with the class."""
 
     @classmethod

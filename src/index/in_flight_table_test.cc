@@ -1,10 +1,13 @@
 #include "index/in_flight_table.h"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "base/bytes.h"
 
 namespace itemgate {
 namespace {
@@ -123,6 +126,45 @@ TEST_F(InFlightTableTest, EveryEntryIsHandedBackExactlyOnceUnderConcurrentUse) {
   EXPECT_EQ(owned + joined, 4 * kRounds);
   EXPECT_EQ(handed_back, joined);
   EXPECT_EQ(table_.size(), 0U);
+}
+
+/// Keys that belong to that one of the table's 64 parts if it has that seed.
+std::vector<InFlightEntry> EntriesForPart(std::uint64_t part, std::uint64_t seed) {
+  std::vector<InFlightEntry> entries;
+  ContentKey key{.length = 1};
+  for (std::uint64_t i = 1; entries.size() < 32; ++i) {
+    StoreLittle(key.digest.bytes.data(), i * 0x9E3779B97F4A7C15u);
+    if (ContentKeyHash{seed}(key) >> 58 == part) entries.emplace_back().key = key;
+  }
+  return entries;
+}
+
+/// True if a table with that seed has all of `first` before any of `second`.
+bool HasThemApart(std::vector<InFlightEntry>& first, std::vector<InFlightEntry>& second,
+                  std::uint64_t seed) {
+  InFlightTable table(seed);
+  for (auto* const entries : {&second, &first}) {
+    for (InFlightEntry& entry : *entries)
+      EXPECT_EQ(table.Enter(entry, IfTaken::kJoin), Entered::kOwner);
+  }
+  std::vector<bool> is_second;
+  table.VisitOwners([&](const InFlightEntry& owner, std::size_t) {
+    is_second.push_back(std::ranges::any_of(
+        second, [&owner](const InFlightEntry& entry) { return &entry == &owner; }));
+  });
+  for (auto* const entries : {&first, &second}) {
+    for (InFlightEntry& entry : *entries) table.Finish(entry, [](InFlightEntry&) {});
+  }
+  return std::ranges::is_sorted(is_second);
+}
+
+// Whoever crafts contents for one part, so that they wait for one lock, needs the process's seed.
+TEST(InFlightTable, KeysThatMeetUnderOneSeedSpreadUnderAnother) {
+  std::vector<InFlightEntry> first = EntriesForPart(0, 7);
+  std::vector<InFlightEntry> last = EntriesForPart(63, 7);
+  EXPECT_TRUE(HasThemApart(first, last, 7));
+  for (const std::uint64_t other : {0ULL, 8ULL, 0x5851F42D4C957F2DULL})
+    EXPECT_FALSE(HasThemApart(first, last, other)) << other;
 }
 
 }  // namespace

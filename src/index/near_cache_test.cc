@@ -1,5 +1,7 @@
 #include "index/near_cache.h"
 
+#include <algorithm>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -56,6 +58,31 @@ TEST(NearCache, ForgetsTheUnaskedBeforeTheAskedFor) {
   for (std::uint64_t i = 100; i < 107; ++i) cache.Insert(KeyOf(i), ItemId{i});
   EXPECT_TRUE(cache.Find(KeyOf(0)));
   EXPECT_FALSE(cache.Find(KeyOf(1)));
+}
+
+/// Keys that meet in the first of so many buckets of a cache with that seed.
+std::vector<ContentKey> KeysForOneBucket(std::uint64_t seed, std::size_t bucket_count) {
+  std::vector<ContentKey> keys;
+  for (std::uint64_t i = 0; keys.size() < 64; ++i) {
+    const ContentKey key = KeyOf(i);
+    if (ContentKeyHash{seed}(key) % bucket_count == 0) keys.push_back(key);
+  }
+  return keys;
+}
+
+std::size_t CountRemembered(std::span<const ContentKey> keys, std::uint64_t seed) {
+  NearCache cache(1024, seed);  // 128 buckets
+  for (const ContentKey& key : keys) cache.Insert(key, ItemId{1});
+  return static_cast<std::size_t>(std::ranges::count_if(
+      keys, [&](const ContentKey& key) { return cache.Find(key).has_value(); }));
+}
+
+// Whoever crafts contents for one bucket, to have it searched or to push others out of it, needs the process's seed.
+TEST(NearCache, KeysThatMeetUnderOneSeedSpreadUnderAnother) {
+  const std::vector<ContentKey> crafted = KeysForOneBucket(7, 128);
+  EXPECT_EQ(CountRemembered(crafted, 7), 8U);
+  for (const std::uint64_t other : {0ULL, 8ULL, 0x5851F42D4C957F2DULL})
+    EXPECT_EQ(CountRemembered(crafted, other), crafted.size()) << other;
 }
 
 TEST(NearCache, WithoutRoomRemembersNothing) {

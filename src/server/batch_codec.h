@@ -131,13 +131,13 @@ class NdjsonWriter final : public BatchWriter {
   void Write(const Problem& refusal, std::string& out) const override;
 };
 
+inline constexpr std::string_view kBatchResultsType = "application/vnd.itemgate.results";
+
 /// A record of 12 bytes for each item, and one that ends them (docs/http-api.md).
 class BatchRecordWriter final : public BatchWriter {
  public:
   using BatchWriter::BatchWriter;
-  [[nodiscard]] std::string_view media_type() const override {
-    return "application/vnd.itemgate.results";
-  }
+  [[nodiscard]] std::string_view media_type() const override { return kBatchResultsType; }
   void AppendEnd(std::string& out) const override;
 
  private:

@@ -83,7 +83,7 @@ void WriteBody(JsonWriter& json, const Route& route) {
   json.EndObject().EndObject();
 }
 
-void WriteHeaders(JsonWriter& json, std::span<const std::string_view> names) {
+void WriteHeaders(JsonWriter& json, const auto& names) {
   json.Name("headers").BeginObject();
   for (const std::string_view name : names) {
     json.Name(name)
@@ -104,31 +104,55 @@ void WriteSuccess(JsonWriter& json, const Success& success) {
   if (!success.media_type.empty()) {
     json.Name("content").BeginObject();
     WriteMediaType(json, success.media_type, success.schema);
+    for (const BodyType& type : success.other_types)
+      WriteMediaType(json, type.media_type, type.schema);
     json.EndObject();
   }
   json.EndObject();
 }
 
+/// Adds the names of the fields that such a problem carries, as they are where it is answered.
+void AddFieldsOf(ProblemCode code, std::set<std::string>& names) {
+  Problem problem{.code = code, .detail = {}, .item_id = {}, .operation = {}};
+  if (code == ProblemCode::kAlreadyExists) problem.item_id = ItemId{1};
+  const http::Response response = ProblemResponse(problem, {}, {});
+  const std::string_view fields = response.fields;
+  for (std::size_t begin = 0; begin < fields.size(); begin = fields.find('\n', begin) + 1) {
+    const std::string_view name = fields.substr(begin, fields.find(':', begin) - begin);
+    if (name != "Content-Type") names.emplace(name);
+  }
+}
+
+/// The problems of one status.
+struct Refusals {
+  std::set<std::string_view> codes;
+  std::set<std::string> fields;
+};
+
+void WriteRefusals(JsonWriter& json, int status, const Refusals& refusals) {
+  std::string description;
+  for (const std::string_view code : refusals.codes)
+    description.append(description.empty() ? "" : ", ").append(code);
+  json.Name(std::to_string(status)).BeginObject().Field("description", description);
+  WriteHeaders(json, refusals.fields);
+  json.Name("content").BeginObject();
+  WriteMediaType(json, "application/problem+json", "Problem");
+  json.EndObject().EndObject();
+}
+
 void WriteResponses(JsonWriter& json, const Route& route) {
   json.Name("responses").BeginObject();
   for (const Success& success : route.successes) WriteSuccess(json, success);
-  std::map<int, std::set<std::string_view>> codes_of;
+  std::map<int, Refusals> refusals_of;
   for (const auto& codes : {route.problems, CommonProblems()}) {
-    for (const ProblemCode code : codes) codes_of[KindOf(code).status].insert(KindOf(code).name);
+    for (const ProblemCode code : codes) {
+      Refusals& refusals = refusals_of[KindOf(code).status];
+      refusals.codes.insert(KindOf(code).name);
+      AddFieldsOf(code, refusals.fields);
+    }
   }
-  for (const auto& [status, codes] : codes_of) {
-    std::string description;
-    for (const std::string_view code : codes)
-      description.append(description.empty() ? "" : ", ").append(code);
-    json.Name(std::to_string(status)).BeginObject().Field("description", description);
-    static constexpr std::string_view kRetryAfter[] = {"Retry-After"};
-    WriteHeaders(json, status == 409 || status == 503
-                           ? std::span<const std::string_view>(kRetryAfter)
-                           : std::span<const std::string_view>());
-    json.Name("content").BeginObject();
-    WriteMediaType(json, "application/problem+json", "Problem");
-    json.EndObject().EndObject();
-  }
+  for (const auto& [status, refusals] : refusals_of) WriteRefusals(json, status, refusals);
+  json.Name("default").BeginObject().Field("$ref", "#/components/responses/Refused").EndObject();
   json.EndObject();
 }
 

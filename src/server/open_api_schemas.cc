@@ -71,6 +71,8 @@ constexpr std::string_view kComponents = R"json({
   "description":"Lines of JSON: one for each item, in order, and a last one with `done`."},
 "BatchFrames":{"type":"string","format":"binary",
   "description":"For each item a little-endian u32 length and its content."},
+"BatchResults":{"type":"string","format":"binary",
+  "description":"For each frame, and for the end, 12 bytes: u8 outcome, u8 flags, u16 status, u64 id; little-endian."},
 "Events":{"type":"string","description":"Server-sent events: id, event: item, data: an Item as JSON."},
 "VerifyLines":{"type":"string","description":"Lines of JSON: progress, and a last one with `done`."},
 "AnyObject":{"type":"object"},
@@ -82,7 +84,8 @@ constexpr std::string_view kComponents = R"json({
 },
 "headers":{
 "Item-Id":{"description":"The item's id.","schema":{"type":"integer"}},
-"Item-Outcome":{"description":"created, duplicate, joined or in-progress.","schema":{"type":"string"}},
+"Item-Outcome":{"description":"What became of the item; failed and unavailable: nothing was saved.",
+  "schema":{"enum":["created","duplicate","joined","in-progress","failed","unknown","unavailable"]}},
 "Item-Scope":{"description":"The item's scope.","schema":{"type":"string"}},
 "Item-Saved-At":{"description":"When the item was saved.","schema":{"type":"string","format":"date-time"}},
 "Location":{"description":"Where to look next: the item, or the operation.","schema":{"type":"string"}},
@@ -94,7 +97,18 @@ constexpr std::string_view kComponents = R"json({
 "Idempotent-Replayed":{"description":"With Idempotency-Key: true if the answer is that of an earlier request.",
   "schema":{"type":"boolean"}},
 "Preference-Applied":{"description":"What was done of Prefer.","schema":{"type":"string"}},
+"Content-Disposition":{"description":"So that no browser shows the content as a page.",
+  "schema":{"const":"attachment"}},
+"X-Content-Type-Options":{"description":"So that no browser guesses another type.","schema":{"const":"nosniff"}},
+"Accept-Encoding":{"description":"The codings that a body may have.","schema":{"const":"identity"}},
+"Allow":{"description":"The methods that there are, where the request's is none of them.","schema":{"type":"string"}},
+"Cache-Control":{"description":"A feed is not to be kept.","schema":{"const":"no-store"}},
 "X-Request-Id":{"description":"The id of the request, as it was given or made.","schema":{"type":"string"}}
+},
+"responses":{
+"Refused":{"description":"Any request: 408, 413, 414, 417, 421, 431, 501, 503, 505. Where no route is: 400, 404, 405.",
+  "headers":{"Allow":{"$ref":"#/components/headers/Allow"},"X-Request-Id":{"$ref":"#/components/headers/X-Request-Id"}},
+  "content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}}
 },
 "parameters":{
 "X-Request-Id":{"name":"X-Request-Id","in":"header",

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "server/batch.h"
+#include "server/batch_codec.h"
 #include "server/cluster_handler.h"
 #include "server/feed.h"
 #include "server/operation_handler.h"
@@ -61,7 +62,7 @@ constexpr std::string_view kSavedHeaders[] = {"Item-Id", "Item-Outcome", "Conten
 constexpr std::string_view kCreatedHeaders[] = {"Item-Id", "Item-Outcome", "Location",
                                                 "Idempotent-Replayed", "Preference-Applied"};
 constexpr std::string_view kInProgressHeaders[] = {"Item-Outcome", "Location", "Retry-After",
-                                                   "Preference-Applied"};
+                                                   "Idempotent-Replayed", "Preference-Applied"};
 constexpr Success kSaveSuccesses[] = {
     {201, "This request saved it, durably.", kJson, "Saved", kCreatedHeaders},
     {200, "It was saved before, or by a save that this request joined.", kJson, "Saved",
@@ -74,15 +75,21 @@ constexpr ProblemCode kSaveProblems[] = {
     kNotCanonical,      kKeyReused,     kSaveFailed,     kSaveUnknown,      kOverloaded,
     kTooManyInFlight,   kDraining,      kDeadlinePassed, kStoreUnavailable, kStorageFull};
 
-constexpr std::string_view kItemHeaders[] = {"Item-Id", "Item-Scope", "Item-Saved-At", "ETag",
-                                             "Repr-Digest"};
-constexpr std::string_view kLocatedItemHeaders[] = {"Item-Id", "Item-Scope",  "Item-Saved-At",
-                                                    "ETag",    "Repr-Digest", "Content-Location"};
-constexpr Success kItemSuccesses[] = {{200, "The content, byte for byte.", "*/*", "", kItemHeaders},
-                                      {304, "The client has it already.", "", "", kItemHeaders}};
+constexpr std::string_view kItemHeaders[] = {
+    "Item-Id",     "Item-Scope",          "Item-Saved-At",         "ETag",
+    "Repr-Digest", "Content-Disposition", "X-Content-Type-Options"};
+constexpr std::string_view kUnchangedHeaders[] = {"Item-Id", "Item-Scope", "Item-Saved-At", "ETag"};
+constexpr std::string_view kLocatedItemHeaders[] = {
+    "Item-Id",     "Item-Scope",          "Item-Saved-At",          "ETag",
+    "Repr-Digest", "Content-Disposition", "X-Content-Type-Options", "Content-Location"};
+constexpr std::string_view kLocatedUnchangedHeaders[] = {"Item-Id", "Item-Scope", "Item-Saved-At",
+                                                         "ETag", "Content-Location"};
+constexpr Success kItemSuccesses[] = {
+    {200, "The content, byte for byte.", "*/*", "", kItemHeaders},
+    {304, "The client has it already.", "", "", kUnchangedHeaders}};
 constexpr Success kLocatedItemSuccesses[] = {
     {200, "The content, byte for byte.", "*/*", "", kLocatedItemHeaders},
-    {304, "The client has it already.", "", "", kLocatedItemHeaders}};
+    {304, "The client has it already.", "", "", kLocatedUnchangedHeaders}};
 
 constexpr ProblemCode kReadProblems[] = {kInvalidArgument, kDeadlinePassed, kStoreUnavailable};
 constexpr ProblemCode kFindProblems[] = {kInvalidArgument, kNotFound, kDeadlinePassed, kOverloaded,
@@ -152,16 +159,19 @@ constexpr RequestType kBatchTypes[] = {{kNdjson, "BatchLines"},
                                        {"application/ndjson", "BatchLines"},
                                        {kBatchFramesType, "BatchFrames"}};
 constexpr std::string_view kBatchHeadersOut[] = {"Preference-Applied"};
+constexpr BodyType kBatchResults[] = {{kBatchResultsType, "BatchResults"}};
 constexpr Success kBatchSuccesses[] = {
-    {200, "Each item has its own answer, in order. To frames: application/vnd.itemgate.results.",
-     kNdjson, "BatchAnswers", kBatchHeadersOut}};
+    {200, "Each item has its own answer, in order: lines to lines, records to frames.", kNdjson,
+     "BatchAnswers", kBatchHeadersOut, kBatchResults}};
 constexpr ProblemCode kBatchProblems[] = {kInvalidArgument, kUnsupportedType, kUnsupportedEncoding,
                                           kDraining,        kDeadlinePassed,  kOverloaded};
 constexpr Parameter kFeedParameters[] = {
     {kQuery, "after", kInteger, "Begin behind this id; left out, with what comes next."},
     kContent,
     {kHeader, "Last-Event-ID", kText, "Go on behind this id; goes before `after`."}};
-constexpr Success kFeedSuccesses[] = {{200, "Server-sent events.", "text/event-stream", "Events"}};
+constexpr std::string_view kFeedHeaders[] = {"Cache-Control"};
+constexpr Success kFeedSuccesses[] = {
+    {200, "Server-sent events.", "text/event-stream", "Events", kFeedHeaders}};
 constexpr ProblemCode kFeedProblems[] = {kInvalidArgument, kDraining, kStoreUnavailable};
 constexpr Success kVerifySuccesses[] = {{200, "Progress, and the report.", kNdjson, "VerifyLines"}};
 constexpr ProblemCode kVerifyProblems[] = {kNotImplemented, kOverloaded, kStoreUnavailable};

@@ -29,13 +29,21 @@ struct Parameter {
   std::string_view description;
 };
 
+/// What a body may be.
+struct BodyType {
+  std::string_view media_type;  // "*/*": any
+  std::string_view schema;      // in the document's components; empty: any bytes
+};
+using RequestType = BodyType;  // what a client may send
+
 /// A status that says that all is well.
 struct Success {
   int status;
   std::string_view description;
-  std::string_view media_type;  // of the body; empty: there is none
-  std::string_view schema;      // of the body, in the document's components; empty: any bytes
+  std::string_view media_type;                     // of the body; empty: there is none
+  std::string_view schema;                         // of the body, as in BodyType
   std::span<const std::string_view> headers = {};  // that it carries besides X-Request-Id
+  std::span<const BodyType> other_types = {};      // that the body may be of instead
 };
 
 /// What a route does with the body of a request.
@@ -43,12 +51,6 @@ enum class BodyPolicy : std::uint8_t {
   kNone,      // read and dropped; at most a little
   kWhole,     // given to the handler in one piece
   kStreamed,  // given as it comes; the answer is streamed too
-};
-
-/// What a body may be.
-struct RequestType {
-  std::string_view media_type;  // "*/*": any
-  std::string_view schema;      // empty: any bytes
 };
 
 /// One row of the table from which requests are routed and the OpenAPI document is made.

@@ -81,23 +81,32 @@ class OpenApiTest : public testing::Test {
     }
   }
 
-  /// "GET /v1/items/{id} 404" and "GET /v1/items/{id} path id" of all there are.
+  /// The names in an object, if it is one.
+  static void AddParts(simdjson::simdjson_result<simdjson::dom::element> part,
+                       const std::string& head, std::set<std::string>& facts) {
+    simdjson::dom::object named;
+    if (part.get(named)) return;
+    for (const auto [name, value] : named) facts.insert(head + std::string(name));
+  }
+
+  /// "get /v1/items/{id} 404", "get /v1/items/{id} path id", "get /v1/items/{id} 200 carries ETag" of all there are.
   [[nodiscard]] std::set<std::string> Facts() const {
     std::set<std::string> facts;
     for (const auto [path, methods] : simdjson::dom::object(document_["paths"])) {
       for (const auto [method, operation] : simdjson::dom::object(methods)) {
         const std::string head = std::string(method) + " " + std::string(path) + " ";
-        for (const auto [status, response] : simdjson::dom::object(operation["responses"]))
+        for (const auto [status, response] : simdjson::dom::object(operation["responses"])) {
           facts.insert(head + std::string(status));
+          AddParts(response["headers"], head + std::string(status) + " carries ", facts);
+          AddParts(response["content"], head + std::string(status) + " is ", facts);
+        }
         for (const simdjson::dom::element parameter :
              simdjson::dom::array(operation["parameters"])) {
           if (parameter["in"].error()) continue;  // one of those that every route has
           facts.insert(head + std::string(std::string_view(parameter["in"])) + " " +
                        std::string(std::string_view(parameter["name"])));
         }
-        simdjson::dom::object content;
-        if (operation.at_pointer("/requestBody/content").get(content)) continue;
-        for (const auto [type, schema] : content) facts.insert(head + std::string(type));
+        AddParts(operation.at_pointer("/requestBody/content"), head, facts);
       }
     }
     return facts;
@@ -107,11 +116,40 @@ class OpenApiTest : public testing::Test {
   simdjson::dom::element document_;
 };
 
+void AddFactsOf(const Success& success, const std::string& head, std::set<std::string>& facts) {
+  const std::string status = head + std::to_string(success.status);
+  facts.insert(status + " carries X-Request-Id");
+  for (const std::string_view name : success.headers)
+    facts.insert(status + " carries " + std::string(name));
+  if (!success.media_type.empty()) facts.insert(status + " is " + std::string(success.media_type));
+  for (const BodyType& type : success.other_types)
+    facts.insert(status + " is " + std::string(type.media_type));
+}
+
+void AddFactsOf(ProblemCode code, const std::string& head, std::set<std::string>& facts) {
+  using enum ProblemCode;
+  const std::string status = head + std::to_string(KindOf(code).status);
+  const auto carries = [&](const char* name) { facts.insert(status + " carries " + name); };
+  facts.insert(status + " is application/problem+json");
+  carries("X-Request-Id");
+  if (KindOf(code).status == 409 || KindOf(code).status == 503) carries("Retry-After");
+  if (code == kAlreadyExists) carries("Item-Id");
+  if (code == kUnsupportedEncoding) carries("Accept-Encoding");
+  if (code == kContentInProgress || code == kSaveUnknown || code == kSaveFailed ||
+      KindOf(code).status == 503 || code == kStorageFull)
+    carries("Item-Outcome");
+}
+
 std::set<std::string> FactsOf(const Route& route, const std::string& method) {
   std::set<std::string> facts;
   const std::string head = method + " " + std::string(route.path) + " ";
   for (int status = 100; status < 600; ++status) {
     if (Declares(route, status)) facts.insert(head + std::to_string(status));
+  }
+  facts.insert(head + "default");
+  for (const Success& success : route.successes) AddFactsOf(success, head, facts);
+  for (const auto& codes : {route.problems, CommonProblems()}) {
+    for (const ProblemCode code : codes) AddFactsOf(code, head, facts);
   }
   for (const Parameter& parameter : route.parameters) {
     if (parameter.name == "Content-Type") continue;  // told by the body's media types
