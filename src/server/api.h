@@ -19,8 +19,8 @@
 
 namespace itemgate::server {
 
-/// What the API is made of. `clock`, `log` and `feeds` must outlive it; service, workers and savers must be closed before
-/// it is destroyed, after the server that serves it.
+/// What the API is made of. `clock`, `log` and `feeds` must outlive it; service, workers and savers must be closed
+/// before it is destroyed, after the server that serves it.
 struct ApiParts {
   ItemIntegrationService& service;
   std::function<StoreStatistics()> store_statistics;  // may block on the disk

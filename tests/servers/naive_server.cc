@@ -68,6 +68,7 @@ int Run(const Flags& flags) {
                    .store_statistics = [&] { return store->Statistics(); },
                    .verify = [&](auto progress) { return store->Verify(std::move(progress)); },
                    .workers = workers,
+                   .savers = workers,
                    .clock = clock,
                    .log = recorder,
                    .feeds = feeds,
