@@ -225,6 +225,9 @@ class LockTest(unittest.TestCase):
         self.assertEqual(run("lock", "job").status, USAGE)
         self.assertEqual(run("lock", "job", "--expiry", "soon", "--", "true").status, USAGE)
         self.assertEqual(run("lock", "job", "--redis", "redis+cluster://host:1", "--", "true").status, USAGE)
+        group = run("lock", "job", "--redis", "127.0.0.1:1,127.0.0.1:2", "--", "true")
+        self.assertEqual(group.status, USAGE)
+        self.assertIn("once for each server", group.err)
 
 
 class ClockTest(unittest.TestCase):

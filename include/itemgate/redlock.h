@@ -59,7 +59,7 @@ struct RedLockEndPoint {
   std::string tls_certificate_file;              // of the client; empty: none
   std::string tls_key_file;                      // empty: the certificate's file has it
   int redis_database = -1;                       // -1: what the connection text says
-  std::string redis_key_format = "redlock:{0}";  // {0} stands for the resource, and must be there
+  std::string redis_key_format = "redlock:{0}";  // {0} stands for the resource, and is there once
 };
 
 /// How often one attempt to acquire asks the servers, and the longest random pause between.
@@ -199,8 +199,8 @@ struct RedLockFactoryOptions {
 
 /// Makes locks. Reuse one factory: it owns the connections and one thread, however many locks it holds.
 ///
-/// Threads: every method from any thread. Blocking methods must not be called from callbacks. Failure: kInvalidArgument
-/// for arguments that are wrong, kCancelled; a lock that was not acquired is no error, its status tells why.
+/// Threads: every method from any thread; blocking ones not from callbacks. Failure: kInvalidArgument,
+/// kTooLarge (a name above 64 KiB), kCancelled, kUnavailable (closing); no lock is no error, its status tells why.
 /// Cost: one round trip to the nearest quorum for a lock that is free.
 class RedLockFactory {
  public:
@@ -209,7 +209,7 @@ class RedLockFactory {
   [[nodiscard]] static Result<std::unique_ptr<RedLockFactory>> Create(
       std::vector<RedLockEndPoint> end_points, RedLockFactoryOptions options = {});
 
-  /// Releases what is still held, and waits for that at most as long as a server may take.
+  /// Releases what is still held, and waits for that a second at most. Not from a callback.
   ~RedLockFactory();
   RedLockFactory(const RedLockFactory&) = delete;
   RedLockFactory& operator=(const RedLockFactory&) = delete;

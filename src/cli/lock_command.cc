@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/guarded_command.h"
 #include "itemgate/redlock.h"
+#include "redis/connection_text.h"
 
 namespace itemgate::cli {
 namespace {
@@ -126,12 +127,27 @@ ExitStatus StatusAfter(Context& context, const std::string& program, const Comma
   return static_cast<ExitStatus>(end.status);
 }
 
+/// Several servers in one text are one vote, and a lock of one vote is not what was meant.
+Result<void> CheckServers(const std::vector<std::string>& texts) {
+  if (texts.size() != 1) return {};
+  const auto only = redis::ParseConnectionText(texts.front());
+  const bool are_several =
+      only && only->topology == redis::Topology::kNodes && only->endpoints.size() > 1;
+  if (!are_several) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "several servers in one --redis are one replicated group, with one vote: give "
+              "--redis once for each "
+              "server, or serviceName=... if Sentinels watch the group");
+}
+
 ExitStatus RunLock(Context& context, const LockSettings& settings) {
   if (settings.words.size() < 2)
     return context.Report({ErrorCode::kInvalidArgument,
                            "there is no command to run: itemgate lock NAME -- COMMAND..."});
   const auto times = TimesOf(settings);
   if (!times) return context.Report(times.error());
+  if (const auto servers = CheckServers(settings.redis); !servers)
+    return context.Report(servers.error());
   GuardedCommand guard;
   const auto factory = RedLockFactory::Create({settings.redis.begin(), settings.redis.end()},
                                               {.id_style = RedLockIdStyle::kHostProcessGuid,
@@ -188,10 +204,9 @@ void AddLockCommand(CLI::App& root, Context& context) {
       ->required()
       ->type_name("");
   command
-      .add_option(
-          "--redis", settings->redis,
-          "A Redis server, as often as there are: host:port, host:port,password=..., redis://...; "
-          "127.0.0.1:6379 if not given")
+      .add_option("--redis", settings->redis,
+                  "A Redis server, once for each: host:port, host:port,password=..., redis://...; "
+                  "127.0.0.1:6379 if not given")
       ->type_name("SERVER")
       ->expected(1)
       ->allow_extra_args(false)  // or it eats the -- behind it

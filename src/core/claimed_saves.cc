@@ -22,6 +22,27 @@ void Fill(Insertion& insertion, const ClaimState& saved) {
   insertion.created = saved.created;
 }
 
+/// What of a try may come to the database when its attempt has ended: it would hold the content for as long as this
+/// server lives. Taken back after ever longer pauses.
+struct LateClaim {
+  ClaimStore& claims;
+  Executor& executor;
+  ContentKey key;
+  ClaimHolder mine;
+  Duration pause;
+  Duration pause_max;
+};
+
+void ReleaseAgain(const LateClaim& late) {
+  if (late.pause > late.pause_max) return;
+  late.executor.PostAfter(late.pause, [late] {
+    late.claims.Release(late.key, late.mine, [](const auto&) {});  // the next one tries again
+    LateClaim later = late;
+    later.pause *= 2;
+    ReleaseAgain(later);
+  });
+}
+
 constexpr std::string_view kRefusedText =
     "the database has another generation than at the start: a failover may have lost what this "
     "process remembers; restart it";
@@ -81,7 +102,9 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool is_there) {
       state = co_await Asked(
           [&](auto told) { parts_.claims.TakeOver(key, seen, attempt, std::move(told)); });
       if (!state) {
-        in_doubt = true;
+        in_doubt = in_doubt || state.error().code == ErrorCode::kUnknown;
+        (void)co_await Paused(parts_.executor, pause);
+        pause = std::min(2 * pause, options_.poll_max);
         continue;
       }
     }
@@ -149,7 +172,13 @@ Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, bool in_doub
   if (is_early || sent.error().code == ErrorCode::kFailed) {
     const ClaimState left =
         co_await Insisted([&](auto told) { parts_.claims.Release(key, mine, std::move(told)); });
-    if (in_doubt) ReleaseAgain(key, mine, options_.poll_max);
+    if (in_doubt)
+      ReleaseAgain({.claims = parts_.claims,
+                    .executor = parts_.executor,
+                    .key = key,
+                    .mine = {.attempt = mine.attempt, .fence = {mine.fence.generation, 1}},
+                    .pause = options_.poll_max,
+                    .pause_max = options_.horizon});
     if (left.kind == Kind::kNobody)
       co_return End(mine.attempt, std::move(done), std::unexpected(sent.error()));
     // It was taken over meanwhile, by somebody who cannot know that nothing was sent.
@@ -157,15 +186,6 @@ Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, bool in_doub
   }
   (void)co_await Insisted([&](auto told) { parts_.claims.Park(key, mine, std::move(told)); });
   End(mine.attempt, std::move(done), Fail(ErrorCode::kUnknown, sent.error().message));
-}
-
-void ClaimedSaves::ReleaseAgain(const ContentKey& key, const ClaimHolder& mine, Duration pause) {
-  if (pause > options_.horizon) return;
-  parts_.executor.PostAfter(pause, [this, key, mine, pause] {
-    const ClaimHolder late{.attempt = mine.attempt, .fence = {mine.fence.generation, /*epoch=*/1}};
-    parts_.claims.Release(key, late, [](const Result<ClaimState>&) {});  // the next one tries again
-    ReleaseAgain(key, mine, 2 * pause);
-  });
 }
 
 /// The backend has it.

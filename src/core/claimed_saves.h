@@ -26,8 +26,8 @@ namespace itemgate {
 /// claim has changed only make the next look come sooner. While the database is away a save that was begun waits for
 /// it.
 ///
-/// Threads: any. All parts must outlive it. Before it is destroyed, every save must have ended, and the executor run
-/// its last task.
+/// Threads: any. All parts must outlive it, and every save must have ended before it is destroyed. The executor must
+/// have run its last task before the claims are destroyed.
 class ClaimedSaves final : public BackendSaves {
  public:
   struct Parts {
@@ -64,9 +64,6 @@ class ClaimedSaves final : public BackendSaves {
   /// nobody.
   Detached Insist(Ask ask, std::move_only_function<void(ClaimState)> told);
   [[nodiscard]] auto Insisted(Ask ask);
-  /// What of a try may come to the database when its attempt has ended: it would hold the content for as long as this
-  /// server lives. Until the horizon, after ever longer pauses.
-  void ReleaseAgain(const ContentKey& key, const ClaimHolder& mine, Duration pause);
   /// So soon after what may have been a failover that a claim of an attempt which is not over may be missing.
   [[nodiscard]] bool IsEarly(const ClaimHolder& mine) const;
   /// A claim of this server that nobody will end: a try of it came to the database after its attempt had ended.

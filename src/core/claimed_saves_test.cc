@@ -1,5 +1,6 @@
 #include "core/claimed_saves.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -258,6 +259,32 @@ TEST_F(ClaimedSavesTest, AClaimThatComesAfterItsReleaseIsTakenBack) {
   executor_.Advance(2s);
   ASSERT_TRUE(second_.result && *second_.result);
   EXPECT_TRUE(second_.insertion.created);
+}
+
+TEST_F(ClaimedSavesTest, WhatIsTakenBackLaterNeedsNoServiceAnyMore) {
+  const ContentKey& key = first_.insertion.key;
+  auto closing = std::make_unique<ClaimedSaves>(parts_, ClaimedSaves::Options{.seed = 3});
+  claims_.FailNext(Error(ErrorCode::kUnknown, "no answer"));
+  Save(*closing, first_);
+  executor_.Advance(1s);
+  const std::int64_t attempt = claims_.StateOf(key).holder.attempt;
+  backend_.End(Fail(ErrorCode::kFailed, "refused"));
+  closing.reset();
+  claims_.ClaimLate(key, attempt, /*server=*/0);
+  executor_.Advance(5s);
+  EXPECT_EQ(claims_.claim_count(), 0U);
+}
+
+TEST_F(ClaimedSavesTest, ATakeOverThatIsRefusedIsTriedAgainAfterAPause) {
+  Save(one_, first_);
+  backend_.End(Fail(ErrorCode::kUnknown, "nobody knows"));
+  ASSERT_EQ(claims_.StateOf(first_.insertion.key).kind, ClaimState::Kind::kParked);
+  claims_.RefuseTakeOvers();
+  Save(other_, second_);
+  executor_.Advance(60s);
+  EXPECT_LT(claims_.refused_count(), 80);  // once a second, in the end
+  EXPECT_GT(claims_.refused_count(), 30);
+  EXPECT_FALSE(second_.result);
 }
 
 TEST_F(ClaimedSavesTest, AStoreOfAnotherGenerationEndsASaveEvenInDoubt) {

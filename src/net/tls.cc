@@ -102,8 +102,11 @@ Result<TlsContext> TlsContext::Make(TlsOptions options, const TlsWords& words) {
   ERR_clear_error();
   std::unique_ptr<SSL_CTX, Free> context(SSL_CTX_new(TLS_client_method()));
   ITEMGATE_CHECK(context != nullptr);
-  SSL_CTX_set_min_proto_version(context.get(),
-                                options.tls_1_3_only ? TLS1_3_VERSION : TLS1_2_VERSION);
+  using Versions = TlsOptions::Versions;
+  SSL_CTX_set_min_proto_version(
+      context.get(), options.versions == Versions::kOnly13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+  if (options.versions == Versions::kOnly12)
+    SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
   if (options.ca_file.empty())
     SSL_CTX_set_default_verify_paths(context.get());

@@ -28,7 +28,8 @@ struct TlsOptions {
   std::string key_file;          // empty: the certificate's file has it
   std::string server_name;       // sent and verified; empty: the host
   Verify verify = Verify::kChainAndName;
-  bool tls_1_3_only = false;  // else 1.2 at least
+  enum class Versions : std::uint8_t { kAll, kOnly12, kOnly13 };  // all: 1.2 and later
+  Versions versions = Versions::kAll;
 
   friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
 };

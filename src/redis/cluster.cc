@@ -154,12 +154,12 @@ void Cluster::Dispatch(std::unique_ptr<Call> call, Peer& peer, Asking asking) {
     peer.node().Send(CommandList("ASKING"), call->options, [](const Answer&) {});
   Call& sent = *call;
   sent.send(peer.node(), sent.options,
-            [this, owned = std::move(call)](const Answer& answer) mutable {
-              if (!Redirect(owned, answer)) owned->callback(answer);
+            [this, &peer, owned = std::move(call)](const Answer& answer) mutable {
+              if (!Redirect(owned, peer, answer)) owned->callback(answer);
             });
 }
 
-bool Cluster::Redirect(std::unique_ptr<Call>& call, const Answer& answer) {
+bool Cluster::Redirect(std::unique_ptr<Call>& call, Peer& by, const Answer& answer) {
   const Duration left = call->deadline - context_.clock.Now();
   if (answer.late || left <= Duration::zero() || call->redirection_count >= kRedirectionsMax)
     return false;
@@ -176,7 +176,7 @@ bool Cluster::Redirect(std::unique_ptr<Call>& call, const Answer& answer) {
   const FailureKind kind = reply.error_kind();
   const bool is_ask = kind == FailureKind::kAsk && call->command_count == 1;
   if (kind != FailureKind::kMoved && !is_ask) return false;
-  const auto direction = ParseDirection(reply.text(), settings_.node.endpoint);
+  const auto direction = ParseDirection(reply.text(), by.node().endpoint());
   Peer* const peer = direction ? PeerAt(direction->endpoint) : nullptr;
   if (peer == nullptr) return false;
   if (!is_ask) slots_[direction->slot] = peer;

@@ -56,7 +56,7 @@ class Cluster {
   void Dispatch(std::unique_ptr<Call> call, Peer& peer, Asking asking);
   /// Sends the call to where the server says it belongs, or where its slot is now if its node was stopped for having
   /// none; false, and the call stays, if there is no such place.
-  [[nodiscard]] bool Redirect(std::unique_ptr<Call>& call, const Answer& answer);
+  [[nodiscard]] bool Redirect(std::unique_ptr<Call>& call, Peer& by, const Answer& answer);
   void SendAgain(std::unique_ptr<Call> call, Peer& peer, Asking asking);
   [[nodiscard]] Peer& PeerFor(std::uint16_t slot);
   /// The peer at that address, perhaps a new one; null beyond the limit.

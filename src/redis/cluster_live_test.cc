@@ -20,6 +20,10 @@ namespace {
 using testing::ElementsAre;
 using testing::StartsWith;
 
+/// Slots are known before their nodes are connected.
+constexpr CallOptions kPatient{.timeout = std::chrono::seconds(20),
+                               .when_down = CallOptions::WhenDown::kWait};
+
 class ClusterLiveTest : public testing::Test {
  protected:
   ClusterLiveTest() {
@@ -47,10 +51,8 @@ class ClusterLiveTest : public testing::Test {
   Told Call(const std::string& key, const CommandList& commands) {
     std::promise<Told> result;
     loop_.Run([&] {
-      cluster_->Send(
-          key, commands,
-          {.timeout = std::chrono::seconds(20), .when_down = CallOptions::WhenDown::kWait},
-          [&](const Answer& answer) { result.set_value(Told(answer)); });
+      cluster_->Send(key, commands, kPatient,
+                     [&](const Answer& answer) { result.set_value(Told(answer)); });
     });
     return result.get_future().get();
   }
@@ -87,7 +89,7 @@ TEST_F(ClusterLiveTest, RunsScriptsOnEachNode) {
     std::promise<Told> result;
     loop_.Run([&] {
       const std::array<std::string_view, 1> keys{key};
-      cluster_->Eval(script, {keys, {}}, {},
+      cluster_->Eval(script, {keys, {}}, kPatient,
                      [&](const Answer& answer) { result.set_value(Told(answer)); });
     });
     EXPECT_EQ(result.get_future().get().replies.at(0).size(), 1u);

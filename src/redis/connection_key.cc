@@ -105,16 +105,19 @@ Applied SetDatabase(ConnectionDraft& draft, std::string_view value) {
 
 Applied SetProtocols(ConnectionDraft& draft, std::string_view value) {
   bool tls_1_2 = false;
+  bool tls_1_3 = false;
   for (std::string rest = Lower(value) + "|"; !rest.empty();) {
     const std::string name = rest.substr(0, rest.find('|'));
     rest.erase(0, name.size() + 1);
-    if (name == "tls12")
-      tls_1_2 = true;
-    else if (name != "tls13" && name != "none")
+    if (name != "tls12" && name != "tls13" && name != "none")
       return Unsupported("\"" + name + "\" is not offered: tls12 and tls13 are, joined by |");
-    tls_1_2 = tls_1_2 || name == "none";
+    tls_1_2 = tls_1_2 || name != "tls13";
+    tls_1_3 = tls_1_3 || name != "tls12";
   }
-  draft.tls_options.tls_1_3_only = !tls_1_2;
+  using Versions = TlsOptions::Versions;
+  draft.tls_options.versions = !tls_1_2   ? Versions::kOnly13
+                               : !tls_1_3 ? Versions::kOnly12
+                                          : Versions::kAll;
   return {};
 }
 

@@ -130,11 +130,15 @@ Result<ConnectionSettings> FinishConnection(ConnectionDraft draft, std::uint16_t
   if (draft.tls) node.tls = draft.tls_options;
   if (draft.sync_timeout) node.call_timeout = *draft.sync_timeout;
   if (draft.async_timeout) node.call_timeout = *draft.async_timeout;  // every call is asynchronous
-  if (settings.sentinel_greeting.password.empty()) {
-    settings.sentinel_greeting.user = node.greeting.user;
-    settings.sentinel_greeting.password = node.greeting.password;
-  }
-  settings.sentinel_greeting.client_name = node.greeting.client_name;
+  Greeting& sentinel = settings.sentinel_greeting;
+  if (!has_sentinels && !(sentinel.user.empty() && sentinel.password.empty()))
+    return Fail(ErrorCode::kInvalidArgument,
+                "sentinelUser and sentinelPassword are of use with serviceName only");
+  if (sentinel.user.empty()) sentinel.user = node.greeting.user;
+  if (sentinel.password.empty()) sentinel.password = node.greeting.password;
+  if (!sentinel.user.empty() && sentinel.password.empty())
+    return Fail(ErrorCode::kInvalidArgument, "sentinelUser needs sentinelPassword, or password");
+  sentinel.client_name = node.greeting.client_name;
   node.endpoint = settings.endpoints.front();
   return std::move(settings);
 }
@@ -149,15 +153,18 @@ std::string DescribeConnection(const ConnectionSettings& settings) {
   writer.AddText("serviceName", settings.service_name);
   writer.AddText("user", node.greeting.user);
   writer.AddSecret("password", node.greeting.password);
-  if (settings.topology == Topology::kSentinel &&
-      settings.sentinel_greeting.password != node.greeting.password) {
-    writer.AddText("sentinelUser", settings.sentinel_greeting.user);
-    writer.AddSecret("sentinelPassword", settings.sentinel_greeting.password);
+  if (settings.topology == Topology::kSentinel) {
+    const Greeting& sentinel = settings.sentinel_greeting;
+    if (sentinel.user != node.greeting.user) writer.AddText("sentinelUser", sentinel.user);
+    if (sentinel.password != node.greeting.password)
+      writer.AddSecret("sentinelPassword", sentinel.password);
   }
   if (node.tls) {
     writer.Add("ssl", "true");
     writer.AddText("sslHost", node.tls->server_name);
-    if (node.tls->tls_1_3_only) writer.Add("sslProtocols", "tls13");
+    using Versions = TlsOptions::Versions;
+    if (node.tls->versions != Versions::kAll)
+      writer.Add("sslProtocols", node.tls->versions == Versions::kOnly13 ? "tls13" : "tls12");
     writer.AddText("sslCaFile", node.tls->ca_file);
     writer.AddText("sslCertFile", node.tls->certificate_file);
     writer.AddText("sslKeyFile", node.tls->key_file);

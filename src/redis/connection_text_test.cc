@@ -68,7 +68,7 @@ TEST(ConnectionText, HonoursEachKeyInAnyCase) {
                                     .certificate_file = "/c",
                                     .key_file = "/k",
                                     .server_name = "n",
-                                    .tls_1_3_only = true}));
+                                    .versions = TlsOptions::Versions::kOnly13}));
   EXPECT_EQ(Parsed("h,syncTimeout=1,asyncTimeout=2").node.call_timeout, milliseconds(2));
   EXPECT_EQ(Parsed("h,keepAlive=-1").node.ping_after, NodeOptions{}.ping_after);
 }
@@ -80,7 +80,7 @@ TEST(ConnectionText, EachKeyIsHonouredWithoutEffectOrRefused) {
        {"asyncTimeout=300", "channelPrefix=p", "configCheckSeconds=7", "connectTimeout=150",
         "defaultDatabase=5", "keepAlive=9", "name=me", "serviceName=main", "setlib=true",
         "sslCaFile=/ca", "sslCertFile=/other", "sslHost=n", "sslKeyFile=/k", "sslProtocols=tls13",
-        "syncTimeout=300", "user=u", "serviceName=main,sentinelPassword=y",
+        "sslProtocols=tls12", "syncTimeout=300", "user=u", "serviceName=main,sentinelPassword=y",
         "serviceName=main,sentinelPassword=y,sentinelUser=s"})
     EXPECT_NE(DescribeConnection(Parsed(plain + "," + key)), usual) << key;
   EXPECT_NE(DescribeConnection(Parsed("h:1,ssl=true")), DescribeConnection(Parsed("h:1")));
@@ -95,6 +95,12 @@ TEST(ConnectionText, EachKeyIsHonouredWithoutEffectOrRefused) {
   // What is refused: RefusesWithAReasonWhatItDoesNotHave.
 }
 
+TEST(ConnectionText, ASentinelsUserOrPasswordWithoutSentinelsIsRefused) {
+  for (const char* key : {"sentinelUser=s", "sentinelPassword=s"})
+    EXPECT_THAT(Refusal(std::string("h,password=p,") + key), HasSubstr("serviceName"));
+  EXPECT_THAT(Refusal("h,serviceName=main,sentinelUser=s"), HasSubstr("sentinelPassword"));
+}
+
 TEST(ConnectionText, SentinelsHaveTheirOwnUserOrTheNodes) {
   const ConnectionSettings same = Parsed("h,serviceName=main,user=u,password=p");
   EXPECT_EQ(same.topology, Topology::kSentinel);
@@ -104,6 +110,13 @@ TEST(ConnectionText, SentinelsHaveTheirOwnUserOrTheNodes) {
       Parsed("h,serviceName=main,password=p,sentinelUser=s,sentinelPassword=q");
   EXPECT_EQ(own.sentinel_greeting.password, "q");
   EXPECT_EQ(own.sentinel_greeting.user, "s");
+  const ConnectionSettings other_user = Parsed("h,serviceName=main,password=p,sentinelUser=s");
+  EXPECT_EQ(other_user.sentinel_greeting.user, "s");
+  EXPECT_EQ(other_user.sentinel_greeting.password, "p");
+  const ConnectionSettings other_password =
+      Parsed("h,serviceName=main,user=u,password=p,sentinelPassword=q");
+  EXPECT_EQ(other_password.sentinel_greeting.user, "u");
+  EXPECT_EQ(other_password.sentinel_greeting.password, "q");
 }
 
 TEST(ConnectionText, RefusesWithAReasonWhatItDoesNotHave) {

@@ -33,6 +33,9 @@ class MemoryClaims final : public ClaimStore {
   void ResolveAsSaved() {
     for (auto& [key, row] : claims_) row.is_resolved = row.parked;
   }
+  /// As a disk that is full: what writes fails, what reads does not.
+  void RefuseTakeOvers() { refuses_take_overs_ = true; }
+  [[nodiscard]] int refused_count() const { return refused_count_; }
   /// Whoever asks was started under an earlier generation.
   void RefuseAll() { refuses_ = true; }
   /// A try that runs when its attempt has ended: of server(), or of another one as all other claims.
@@ -57,6 +60,10 @@ class MemoryClaims final : public ClaimStore {
 
   void TakeOver(const ContentKey& key, const ClaimHolder& seen, std::int64_t attempt,
                 Done done) override {
+    if (refuses_take_overs_) {
+      ++refused_count_;
+      return done(Fail(ErrorCode::kUnavailable, "the disk is full"));
+    }
     Answer(key, attempt, std::move(done), [&] {
       if (Row* row = RowOf(key, seen)) {
         row->holder.attempt = attempt;
@@ -148,6 +155,8 @@ class MemoryClaims final : public ClaimStore {
   std::int64_t heartbeat_ = 0;
   std::int64_t generation_ = 1;
   bool refuses_ = false;
+  bool refuses_take_overs_ = false;
+  int refused_count_ = 0;
   std::deque<Error> failures_;
   std::vector<Changed> watchers_;
 };

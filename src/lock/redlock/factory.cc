@@ -39,12 +39,24 @@ Result<void> CheckOptions(std::string_view resource, const RedLockOptions& optio
   return {};
 }
 
+Result<void> CheckKeyFormat(const std::string& format) {
+  const auto wrong = [&format](std::string_view what) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the key format \"" + format + "\" " + std::string(what));
+  };
+  const std::size_t place = format.find(kPlaceholder);
+  if (place == std::string::npos) return wrong("has no {0}, so that all locks would be one");
+  // Other libraries would make other keys of these.
+  if (format.find(kPlaceholder, place + 1) != std::string::npos) return wrong("has {0} twice");
+  if (format.find("{{") != std::string::npos || format.find("}}") != std::string::npos)
+    return wrong("has doubled braces, which not all libraries read alike");
+  return {};
+}
+
 Result<redis::ConnectionSettings> VoteOf(const RedLockEndPoint& end_point,
                                          const RedLockFactoryOptions& options) {
-  const std::string& format = end_point.redis_key_format;
-  if (format.find(kPlaceholder) == std::string::npos)
-    return Fail(ErrorCode::kInvalidArgument,
-                "the key format \"" + format + "\" has no {0}, so that all locks would be one");
+  if (auto format = CheckKeyFormat(end_point.redis_key_format); !format)
+    return std::unexpected(format.error());
   auto vote = redlock::ParseVote(end_point.end_points);
   if (!vote) return vote;
   redis::NodeOptions& node = vote->node;
@@ -53,7 +65,13 @@ Result<redis::ConnectionSettings> VoteOf(const RedLockEndPoint& end_point,
   vote->sentinel_greeting.client_name = node.greeting.client_name;
   node.call_timeout = std::max<Duration>(node.call_timeout, options.node_timeout);
   node.seed = UnpredictableSeed();
-  if (!node.tls) return vote;
+  if (!node.tls) {
+    if (end_point.tls_ca_file.empty() && end_point.tls_certificate_file.empty() &&
+        end_point.tls_key_file.empty())
+      return vote;
+    return Fail(ErrorCode::kInvalidArgument,
+                "an end point with TLS files must say so in its text: ssl=true, or rediss://");
+  }
   const auto prefer = [](std::string& file, const std::string& given) {
     if (!given.empty()) file = given;
   };

@@ -85,7 +85,7 @@ void RedisNode::Answered(std::span<const Question> questions, const redis::Answe
 
 void RedisNode::NodeChanged(redis::NodeState state, const redis::Failure* /*why*/) {
   const bool is_up = state == redis::NodeState::kReady || state == redis::NodeState::kUnresponsive;
-  if (std::exchange(was_connected_, is_up) != is_up) receiver_.OnConnectionChanged(number_);
+  if (!is_up && std::exchange(is_known_, false)) receiver_.OnConnectionChanged(number_);
   if (state != redis::NodeState::kReady) return;
   redis::Node& node = primary_->node();
   redis::CommandList commands;
@@ -94,10 +94,15 @@ void RedisNode::NodeChanged(redis::NodeState state, const redis::Failure* /*why*
     commands.Add("SCRIPT", "LOAD", script.text);
   node.Send(commands, {},
             [](const redis::Answer&) {});  // where the ACL forbids it, EVAL comes to the rescue
-  node.Send(redis::CommandList("INFO", "server"), {}, [this](const redis::Answer& answer) {
-    if (answer.ok() && !answer.replies[0].is_error())
-      receiver_.OnIdentity(number_, RunIdOf(answer.replies[0].text()));
-  });
+  node.Send(redis::CommandList("INFO", "server"), {},
+            [this](const redis::Answer& answer) { Identified(answer); });
+}
+
+void RedisNode::Identified(const redis::Answer& answer) {
+  if (!primary_->is_connected()) return;
+  if (answer.ok() && !answer.replies[0].is_error())
+    receiver_.OnIdentity(number_, RunIdOf(answer.replies[0].text()));
+  if (!std::exchange(is_known_, true)) receiver_.OnConnectionChanged(number_);
 }
 
 void RedisNode::ErrorReplied(redis::FailureKind /*kind*/, std::string_view /*text*/) {}

@@ -22,7 +22,7 @@ class RedisNode final : public LockNode, private redis::NodeListener {
                           const redis::CommandList& command) override;
   void Flush() override { primary_->node().Flush(); }
   void Close() override { primary_->Stop(); }
-  [[nodiscard]] bool is_connected() const override { return primary_->is_connected(); }
+  [[nodiscard]] bool is_connected() const override { return is_known_ && primary_->is_connected(); }
   /// Where it is now, or was last.
   [[nodiscard]] const Endpoint& endpoint() const { return primary_->node().endpoint(); }
 
@@ -33,9 +33,12 @@ class RedisNode final : public LockNode, private redis::NodeListener {
   void ErrorReplied(redis::FailureKind kind, std::string_view text) override;
   void Answered(std::span<const Question> questions, const redis::Answer& answer);
 
+  void Identified(const redis::Answer& answer);
+
   VoteReceiver& receiver_;
   const int number_;
-  bool was_connected_ = false;
+  /// It was asked which server it is, since it is connected: before, it might vote twice.
+  bool is_known_ = false;
   std::unique_ptr<redis::Primary> primary_;
 };
 

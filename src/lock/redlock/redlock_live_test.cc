@@ -162,6 +162,26 @@ TEST_F(RedLockLive, PasswordDatabaseAndKeyFormat) {
   const auto other_database = ConnectTo(
       {"redis://:open-sesame@" + secured.endpoint().ToString() + "/3"}, 1, {}, "{0}-redislock");
   EXPECT_TRUE(other_database->TryLock("options")->IsAcquired());
+  const std::string look = "redis.call('SELECT', 7) return redis.call('EXISTS', KEYS[1])";
+  EXPECT_EQ(secured.Run({"EVAL", look, "1", "options-redislock"}), "1");
+  RedLockEndPoint end_point(secured.endpoint().ToString() + ",password=open-sesame");
+  end_point.redis_database = 7;
+  end_point.redis_key_format = "{0}-redislock";
+  const auto same = RedLockFactory::Create({end_point}, {.connect_wait = seconds(10)});
+  EXPECT_EQ((*same)->TryLock("options")->status(), RedLockStatus::kConflicted);
+}
+
+TEST_F(RedLockLive, RefusesWhatItWouldUnderstandInAnotherWay) {
+  for (const char* format : {"{{redlock}}:{0}", "{0}:{0}", "redlock"}) {
+    RedLockEndPoint end_point(fleet_[0].endpoint().ToString());
+    end_point.redis_key_format = format;
+    const auto refused = RedLockFactory::Create({end_point});
+    ASSERT_FALSE(refused) << format;
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+  }
+  RedLockEndPoint in_the_clear(fleet_[0].endpoint().ToString());
+  in_the_clear.tls_ca_file = "/ca.pem";
+  EXPECT_EQ(RedLockFactory::Create({in_the_clear}).error().code, ErrorCode::kInvalidArgument);
 }
 
 TEST_F(RedLockLive, OverTls) {
@@ -291,6 +311,21 @@ TEST_F(RedLockLive, TheSameServerTwiceIsNoQuorum) {
   auto lock = factory->CreateLock("twice", kLiveExpiry);
   EXPECT_FALSE(lock->IsAcquired());
   EXPECT_EQ(CountKeys(fleet_, "redlock:twice"), 0);
+}
+
+TEST_F(RedLockLive, TheSameServerTwiceNeverVotesTwiceNotEvenAtFirst) {
+  std::vector<RedLockEndPoint> end_points;
+  for (const char* database : {"0", "1", "2"})
+    end_points.emplace_back(fleet_[0].endpoint().ToString() + ",defaultDatabase=" + database);
+  for (int i = 0; i < 50; ++i) {
+    const auto factory = RedLockFactory::Create(end_points, {.connect_wait = milliseconds(0)});
+    // Until all are known, which shows itself by the two that have no vote.
+    const auto all_are_known = [&] {
+      EXPECT_EQ((*factory)->TryLock("twice")->status(), RedLockStatus::kNoQuorum);
+      return std::ranges::count_if((*factory)->Instances(), &RedLockInstance::is_duplicate) == 2;
+    };
+    EXPECT_TRUE(Eventually(all_are_known));
+  }
 }
 
 TEST_F(RedLockLive, ReleasesWhatIsHeldWhenItIsClosed) {
