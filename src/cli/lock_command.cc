@@ -136,8 +136,7 @@ Result<void> CheckServers(const std::vector<std::string>& texts) {
   if (!are_several) return {};
   return Fail(ErrorCode::kInvalidArgument,
               "several servers in one --redis are one replicated group, with one vote: give "
-              "--redis once for each "
-              "server, or serviceName=... if Sentinels watch the group");
+              "--redis once for each server, or serviceName=... if Sentinels watch the group");
 }
 
 ExitStatus RunLock(Context& context, const LockSettings& settings) {
