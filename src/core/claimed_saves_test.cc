@@ -279,12 +279,15 @@ TEST_F(ClaimedSavesTest, ATakeOverThatIsRefusedIsTriedAgainAfterAPause) {
   Save(one_, first_);
   backend_.End(Fail(ErrorCode::kUnknown, "nobody knows"));
   ASSERT_EQ(claims_.StateOf(first_.insertion.key).kind, ClaimState::Kind::kParked);
-  claims_.RefuseTakeOvers();
+  claims_.RefuseTakeOvers(true);
   Save(other_, second_);
   executor_.Advance(60s);
   EXPECT_LT(claims_.refused_count(), 80);  // once a second, in the end
   EXPECT_GT(claims_.refused_count(), 30);
   EXPECT_FALSE(second_.result);
+  claims_.RefuseTakeOvers(false);
+  executor_.Advance(2s);
+  EXPECT_TRUE(second_.result);
 }
 
 TEST_F(ClaimedSavesTest, AStoreOfAnotherGenerationEndsASaveEvenInDoubt) {

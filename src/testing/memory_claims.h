@@ -34,7 +34,7 @@ class MemoryClaims final : public ClaimStore {
     for (auto& [key, row] : claims_) row.is_resolved = row.parked;
   }
   /// As a disk that is full: what writes fails, what reads does not.
-  void RefuseTakeOvers() { refuses_take_overs_ = true; }
+  void RefuseTakeOvers(bool refuses) { refuses_take_overs_ = refuses; }
   [[nodiscard]] int refused_count() const { return refused_count_; }
   /// Whoever asks was started under an earlier generation.
   void RefuseAll() { refuses_ = true; }
