@@ -115,8 +115,8 @@ class HeadSink final : public beast::http::basic_parser<true> {
 
   [[nodiscard]] std::string_view target() const { return target_; }
   [[nodiscard]] std::string_view host() const { return host_; }
-  [[nodiscard]] bool expects_anything() const { return expectation_count_ > 0; }
-  [[nodiscard]] bool expects_continue_only() const { return is_expectation_met_; }
+  [[nodiscard]] bool expects_continue() const { return expects_continue_; }
+  [[nodiscard]] bool expects_else() const { return expects_else_; }
 
  private:
   using Code = beast::error_code;
@@ -143,8 +143,7 @@ class HeadSink final : public beast::http::basic_parser<true> {
       ++host_count_;
       host_ = value;
     } else if (known == KnownField::expect && !value.empty()) {
-      ++expectation_count_;
-      is_expectation_met_ = is_expectation_met_ && EqualsIgnoringCase(value, "100-continue");
+      (EqualsIgnoringCase(value, "100-continue") ? expects_continue_ : expects_else_) = true;
     }
   }
 
@@ -164,8 +163,8 @@ class HeadSink final : public beast::http::basic_parser<true> {
   int host_count_ = 0;
   bool is_length_sound_ = true;
   bool is_coding_chunked_ = false;
-  int expectation_count_ = 0;
-  bool is_expectation_met_ = true;
+  bool expects_continue_ = false;
+  bool expects_else_ = false;
 };
 
 }  // namespace
@@ -228,9 +227,9 @@ std::expected<Framing, ParseProblem> ParseHead(std::string_view head, Request& r
   framing.content_length = sink.content_length().value_or(0);
   framing.chunked = sink.chunked();
   framing.keep_alive = sink.keep_alive();
-  if (sink.expects_anything() && !request.http_1_0) {
-    if (!sink.expects_continue_only()) return std::unexpected(kExpectation);
-    framing.expects_continue = true;
+  if (!request.http_1_0) {
+    if (sink.expects_else()) return std::unexpected(kExpectation);
+    framing.expects_continue = sink.expects_continue();
   }
   request.has_body = framing.has_body();
   return framing;

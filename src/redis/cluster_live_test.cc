@@ -18,6 +18,7 @@ namespace itemgate::redis {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::StartsWith;
 
 /// Slots are known before their nodes are connected.
@@ -114,6 +115,30 @@ TEST_F(ClusterLiveTest, FollowsASlotThatIsBeingMovedAndWasMoved) {
   EXPECT_LE(redirections, 2u);  // by MOVED, unless it has asked where the slots are meanwhile
   EXPECT_THAT(Call("moves", CommandList("GET", "moves")).replies, ElementsAre("1"));
   EXPECT_EQ(Redirections(), redirections);
+}
+
+TEST_F(ClusterLiveTest, WhereNoHostIsNamedItIsThatOfWhoeverAnswered) {
+  for (const auto& server : servers_)
+    server->Run({"CONFIG", "SET", "cluster-preferred-endpoint-type", "unknown-endpoint"});
+  // Nobody is at the first.
+  const auto settings = ParseConnectionText("redis+cluster://127.0.0.2:1,127.0.0.1:" +
+                                            std::to_string(servers_[0]->port()));
+  loop_.Run([&] {
+    cluster_ = *Cluster::Make(loop_.context(), *settings);
+    cluster_->Start();
+  });
+  EXPECT_TRUE(Eventually([&] { return loop_.Run([&] { return cluster_->is_complete(); }); }));
+  const RedisServer& from = OwnerOf("moves");
+  const RedisServer& to = &from == servers_[0].get() ? *servers_[1] : *servers_[0];
+  const std::string slot = std::to_string(ClusterSlot("moves"));
+  const std::string to_id = to.Run({"CLUSTER", "MYID"});
+  to.Run({"CLUSTER", "SETSLOT", slot, "IMPORTING", from.Run({"CLUSTER", "MYID"})});
+  to.Run(
+      {"CLUSTER", "SETSLOT", slot, "NODE", to_id});  // under a new epoch, which the others believe
+  from.Run({"CLUSTER", "SETSLOT", slot, "NODE", to_id});
+  ASSERT_THAT(from.Run({"GET", "moves"}), HasSubstr(" :"));
+  EXPECT_THAT(Call("moves", CommandList("SET", "moves", "1")).replies, ElementsAre("OK"));
+  EXPECT_LE(Redirections(), 1u);  // at once, and not by asking anew after a way that leads nowhere
 }
 
 TEST_F(ClusterLiveTest, FollowsTheReplicaThatReplacesAKilledPrimary) {

@@ -102,21 +102,19 @@ TEST(ConnectionText, ASentinelsUserOrPasswordWithoutSentinelsIsRefused) {
 }
 
 TEST(ConnectionText, SentinelsHaveTheirOwnUserOrTheNodes) {
-  const ConnectionSettings same = Parsed("h,serviceName=main,user=u,password=p");
-  EXPECT_EQ(same.topology, Topology::kSentinel);
-  EXPECT_EQ(same.sentinel_greeting.password, "p");
-  EXPECT_EQ(same.sentinel_greeting.user, "u");
-  const ConnectionSettings own =
-      Parsed("h,serviceName=main,password=p,sentinelUser=s,sentinelPassword=q");
-  EXPECT_EQ(own.sentinel_greeting.password, "q");
-  EXPECT_EQ(own.sentinel_greeting.user, "s");
-  const ConnectionSettings other_user = Parsed("h,serviceName=main,password=p,sentinelUser=s");
-  EXPECT_EQ(other_user.sentinel_greeting.user, "s");
-  EXPECT_EQ(other_user.sentinel_greeting.password, "p");
-  const ConnectionSettings other_password =
-      Parsed("h,serviceName=main,user=u,password=p,sentinelPassword=q");
-  EXPECT_EQ(other_password.sentinel_greeting.user, "u");
-  EXPECT_EQ(other_password.sentinel_greeting.password, "q");
+  struct Case {
+    std::string keys, user, password;
+  };
+  for (const auto& [keys, user, password] :
+       {Case{"user=u,password=p", "u", "p"},
+        Case{"password=p,sentinelUser=s,sentinelPassword=q", "s", "q"},
+        Case{"password=p,sentinelUser=s", "s", "p"},
+        Case{"user=u,password=p,sentinelPassword=q", "u", "q"}}) {
+    const ConnectionSettings settings = Parsed("h,serviceName=main," + keys);
+    EXPECT_EQ(settings.topology, Topology::kSentinel);
+    EXPECT_EQ(settings.sentinel_greeting.user, user) << keys;
+    EXPECT_EQ(settings.sentinel_greeting.password, password) << keys;
+  }
 }
 
 TEST(ConnectionText, RefusesWithAReasonWhatItDoesNotHave) {

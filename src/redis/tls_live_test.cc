@@ -1,6 +1,7 @@
 // TLS against a real server.
 
 #include <string>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -57,6 +58,23 @@ TEST_F(TlsLiveTest, ChecksTheServersNameAndExplains) {
   options.tls->server_name = "redis.example";
   LiveNode wrong(loop_, options);
   EXPECT_THAT(wrong.WaitForFailure(), HasSubstr("the certificate is not for \"redis.example\""));
+}
+
+TEST_F(TlsLiveTest, SpeaksTheVersionsThatItMay) {
+  using Versions = TlsOptions::Versions;
+  for (const auto& [offered, allowed] :
+       {std::pair("TLSv1.2", Versions::kOnly12), std::pair("TLSv1.3", Versions::kOnly13)}) {
+    const RedisServer server({.arguments = {"--tls-protocols", offered}, .tls = &certificates_});
+    for (const Versions versions : {Versions::kAll, Versions::kOnly12, Versions::kOnly13}) {
+      NodeOptions options = OptionsFor(server);
+      options.tls->versions = versions;
+      LiveNode node(loop_, options);
+      if (versions == Versions::kAll || versions == allowed)
+        EXPECT_TRUE(node.WaitFor(NodeState::kReady)) << offered;
+      else
+        EXPECT_THAT(node.WaitForFailure(), HasSubstr("TLS")) << offered;
+    }
+  }
 }
 
 // Neither an address nor a usual name, and yet checked.

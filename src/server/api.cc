@@ -25,7 +25,7 @@ server::Problem NoRoute(std::string_view allowed) {
 }
 
 bool IsWanted(const Route& route, std::string_view media_type) {
-  for (const RequestType& type : route.request_types) {
+  for (const BodyType& type : route.request_types) {
     if (type.media_type == "*/*" || http::EqualsIgnoringCase(type.media_type, media_type))
       return true;
   }
@@ -34,7 +34,7 @@ bool IsWanted(const Route& route, std::string_view media_type) {
 
 /// True if the body is text of ours, which is UTF-8 and nothing else.
 bool IsText(const Route& route, std::string_view media_type) {
-  for (const RequestType& type : route.request_types) {
+  for (const BodyType& type : route.request_types) {
     if (!type.schema.empty() && type.media_type != "*/*" &&
         http::EqualsIgnoringCase(type.media_type, media_type))
       return true;
@@ -42,9 +42,9 @@ bool IsText(const Route& route, std::string_view media_type) {
   return false;
 }
 
-std::string NamesOf(std::span<const RequestType> types) {
+std::string NamesOf(std::span<const BodyType> types) {
   std::string names;
-  for (const RequestType& type : types)
+  for (const BodyType& type : types)
     names.append(names.empty() ? "" : ", ").append(type.media_type);
   return names;
 }

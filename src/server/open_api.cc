@@ -78,7 +78,7 @@ void WriteParameters(JsonWriter& json, const Route& route) {
 void WriteBody(JsonWriter& json, const Route& route) {
   if (route.request_types.empty()) return;
   json.Name("requestBody").BeginObject().Field("required", true).Name("content").BeginObject();
-  for (const RequestType& type : route.request_types)
+  for (const BodyType& type : route.request_types)
     WriteMediaType(json, type.media_type, type.schema);
   json.EndObject().EndObject();
 }

@@ -56,7 +56,7 @@ constexpr auto kSaveInScope = [] {
   parameters[0] = kScopeInPath;
   return parameters;
 }();
-constexpr RequestType kAnyContent[] = {{"*/*", ""}, {kItemDescriptionType, "ItemDescription"}};
+constexpr BodyType kAnyContent[] = {{"*/*", ""}, {kItemDescriptionType, "ItemDescription"}};
 constexpr std::string_view kSavedHeaders[] = {"Item-Id", "Item-Outcome", "Content-Location",
                                               "Idempotent-Replayed", "Preference-Applied"};
 constexpr std::string_view kCreatedHeaders[] = {"Item-Id", "Item-Outcome", "Location",
@@ -98,7 +98,7 @@ constexpr ProblemCode kFindMissingProblems[] = {
     kInvalidArgument, kInvalidUtf8, kInvalidJson,     kJsonTooDeep,
     kUnknownField,    kTooLarge,    kUnsupportedType, kUnsupportedEncoding,
     kDeadlinePassed,  kOverloaded,  kStoreUnavailable};
-constexpr RequestType kFindMissingTypes[] = {{kJson, "FindMissing"}};
+constexpr BodyType kFindMissingTypes[] = {{kJson, "FindMissing"}};
 
 // ---- One route after the other.
 
@@ -135,7 +135,7 @@ constexpr Success kClusterSuccesses[] = {
 constexpr Success kParkedSuccesses[] = {{200, "The longest parked first.", kJson, "Parked"}};
 constexpr Parameter kResolveParameters[] = {
     {kPath, "operation", kText, "`{sha256}.{scope}` of the content."}, kRequestTimeout};
-constexpr RequestType kResolveTypes[] = {{kJson, "Resolution"}};
+constexpr BodyType kResolveTypes[] = {{kJson, "Resolution"}};
 constexpr Success kResolveSuccesses[] = {{204, "It is resolved.", "", ""}};
 constexpr ProblemCode kResolveProblems[] = {
     kInvalidArgument, kInvalidUtf8, kInvalidJson,     kJsonTooDeep,         kUnknownField,
@@ -155,9 +155,9 @@ constexpr auto kBatchInScope = [] {
   parameters[0] = kScopeInPath;
   return parameters;
 }();
-constexpr RequestType kBatchTypes[] = {{kNdjson, "BatchLines"},
-                                       {"application/ndjson", "BatchLines"},
-                                       {kBatchFramesType, "BatchFrames"}};
+constexpr BodyType kBatchTypes[] = {{kNdjson, "BatchLines"},
+                                    {"application/ndjson", "BatchLines"},
+                                    {kBatchFramesType, "BatchFrames"}};
 constexpr std::string_view kBatchHeadersOut[] = {"Preference-Applied"};
 constexpr BodyType kBatchResults[] = {{kBatchResultsType, "BatchResults"}};
 constexpr Success kBatchSuccesses[] = {

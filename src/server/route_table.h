@@ -34,7 +34,6 @@ struct BodyType {
   std::string_view media_type;  // "*/*": any
   std::string_view schema;      // in the document's components; empty: any bytes
 };
-using RequestType = BodyType;  // what a client may send
 
 /// A status that says that all is well.
 struct Success {
@@ -60,7 +59,7 @@ struct Route {
   std::string_view operation_id;
   std::string_view summary;
   std::span<const Parameter> parameters;
-  std::span<const RequestType> request_types;
+  std::span<const BodyType> request_types;
   std::span<const Success> successes;
   std::span<const ProblemCode> problems;  // besides those that every route may answer
   BodyPolicy body = BodyPolicy::kNone;

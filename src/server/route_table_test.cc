@@ -158,7 +158,7 @@ std::set<std::string> FactsOf(const Route& route, const std::string& method) {
                                                                           : "header ";
     facts.insert(head + place + std::string(parameter.name));
   }
-  for (const RequestType& type : route.request_types)
+  for (const BodyType& type : route.request_types)
     facts.insert(head + std::string(type.media_type));
   return facts;
 }

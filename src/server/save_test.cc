@@ -238,6 +238,17 @@ TEST_F(ApiTest, LeavesLongContentsToAWorker) {
   EXPECT_EQ(FieldOf(Get("/v1/items/1"), "Content-Type"), "text/x-long");
 }
 
+TEST_F(ApiTest, ALongContentDoesNotWaitForReaders) {
+  options_.loop_body_bytes_max = 4;
+  workers_are_busy_ = true;
+  const auto listing = Begin(http::Method::kGet, "/v1/items");
+  EXPECT_EQ(Save("a long content").status, 201);
+  EXPECT_FALSE(listing->response);
+  workers_are_busy_ = false;
+  Run();
+  EXPECT_EQ(listing->response->status, 200);
+}
+
 TEST_F(ApiTest, SaysWhySomethingWasNotSaved) {
   store_.FailNext(Error(ErrorCode::kStorageFull, "no space left"));
   const http::Response full = Save("a");

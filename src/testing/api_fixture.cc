@@ -64,7 +64,7 @@ Api& ApiTest::api() {
                        return resolve_result_;
                      },
                  .workers = workers_,
-                 .savers = workers_,
+                 .savers = savers_,
                  .clock = clock_,
                  .log = log_,
                  .feeds = feeds_,
@@ -119,7 +119,8 @@ std::string ApiTest::Batch(std::string body, Headers headers) {
 }
 
 void ApiTest::Run() {
-  while (committer_.RunOne() || executor_.RunOne() || workers_.RunOne() || loop_.RunOne()) {
+  while (committer_.RunOne() || executor_.RunOne() || savers_.RunOne() ||
+         (!workers_are_busy_ && workers_.RunOne()) || loop_.RunOne()) {
   }
 }
 

@@ -121,6 +121,8 @@ class ApiTest : public testing::Test {
   ManualExecutor executor_{clock_};
   ManualExecutor committer_{clock_};
   ManualExecutor workers_{clock_};
+  bool workers_are_busy_ = false;  // then none of their tasks runs
+  ManualExecutor savers_{clock_};
   ManualExecutor loop_{clock_};
   ScriptedStore store_;
   RecordingLog log_;
