@@ -58,8 +58,10 @@ TEST_F(RedLockLive, ReleasedIsFreeAtOnce) {
   for (int i = 0; i < 100; ++i) {
     auto lock = factory->TryLock("again");
     ASSERT_TRUE(lock->IsAcquired()) << i;
+    const std::stop_token lost = lock->lost_token();
     const RedLockRelease release = lock->Release();
     EXPECT_GE(release.released, 2);
+    EXPECT_FALSE(lost.stop_requested());
     EXPECT_EQ(lock->status(), RedLockStatus::kUnlocked);
     EXPECT_FALSE(lock->IsAcquired());
   }
