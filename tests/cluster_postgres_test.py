@@ -1,7 +1,9 @@
 """Three servers and a database that fails in every way: nothing acknowledged is lost, nothing is saved twice, and all
 goes on by itself when the database does."""
 
+import collections
 import os
+import re
 import shutil
 import signal
 import socket
@@ -13,7 +15,7 @@ import unittest
 from pathlib import Path
 
 from backend_server import Backend
-from cluster_clients import BREAKS, ClusterTest
+from cluster_clients import BREAKS, RECOVERY_SECONDS, ClusterTest
 from cutting_proxy import CuttingProxy
 from delaying_proxy import DelayingProxy
 from serving import wait_until
@@ -66,6 +68,34 @@ class DatabaseFails(ClusterTest):
             self.postgres.resume()
             clients.wait_for_recovery()
         self.audit(clients)
+
+    def test_what_the_servers_count_is_what_their_clients_were_told(self):
+        before, rows = self.saves(), self.rows()
+        with self.clients("refused", "unknown", deadline=RECOVERY_SECONDS) as clients:
+            clients.wait_for_saved()
+            self.postgres.kill()
+            clients.wait_for("refused", 50)
+            self.postgres.start()
+            clients.wait_for_recovery()
+        counted, told = self.saves() - before, clients.answers
+        self.assertEqual(counted["created"], told["created"])
+        self.assertEqual(counted["duplicate"], told["duplicate"] + told["joined"])
+        self.assertEqual(counted["refused"], told["refused"] + told["unknown"])
+        self.assertEqual(counted.total(), told.total())
+        self.assertLessEqual(self.rows() - rows - counted["created"], told["unknown"], "nobody was told of an item")
+        self.audit(clients)
+
+    def saves(self):
+        """What all servers together have counted so far, by outcome."""
+        counts = collections.Counter()
+        for server in self.servers:
+            told = server.manage("GET", "/metrics").body.decode()
+            for outcome, count in re.findall(r'^itemgate_saves_total{outcome="(\w+)"} (\d+)$', told, re.MULTILINE):
+                counts[outcome] += int(count)
+        return counts
+
+    def rows(self):
+        return int(self.postgres.query("SELECT count(*) FROM itemgate.item")[0])
 
     def test_without_a_free_connection_it_is_refused_and_not_hammered(self):
         held = []

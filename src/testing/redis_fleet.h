@@ -15,7 +15,7 @@ class RedisFleet {
     for (int i = 0; i < count; ++i) servers_.push_back(std::make_unique<RedisServer>(options));
   }
 
-  [[nodiscard]] RedisServer& operator[](std::size_t index) { return *servers_[index]; }
+  [[nodiscard]] RedisServer& operator[](std::size_t index) const { return *servers_[index]; }
   [[nodiscard]] std::size_t size() const { return servers_.size(); }
   [[nodiscard]] auto begin() const { return servers_.begin(); }
   [[nodiscard]] auto end() const { return servers_.end(); }
