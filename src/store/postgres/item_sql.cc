@@ -36,7 +36,8 @@ const Sql kLookAtTables{
         "coalesce((SELECT generation FROM itemgate.store WHERE only_row), 0), "
         "(SELECT coalesce(max(id), 0) FROM itemgate.item), "
         "coalesce((SELECT sum(pg_total_relation_size(relid)) FROM "
-        "pg_partition_tree('itemgate.item'))::bigint, pg_total_relation_size('itemgate.item'))"};
+        "pg_partition_tree('itemgate.item'))::bigint, pg_total_relation_size('itemgate.item')), "
+        "(current_setting('synchronous_commit') <> 'off')::int::bigint"};
 
 namespace {
 

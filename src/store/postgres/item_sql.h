@@ -21,7 +21,7 @@ inline constexpr postgres::Sql kFindIds{
     .name = "itemgate_find", .text = "SELECT itemgate.known_ids($1::bytea[], $2::text[], 0)"};
 extern const postgres::Sql kGetItem;
 extern const postgres::Sql kListItems;
-/// Version of the tables, generation, last id, and the bytes that the items occupy.
+/// Version of the tables, generation, last id, the bytes that the items occupy, and 0 if commits wait for no disk.
 extern const postgres::Sql kLookAtTables;
 inline constexpr postgres::Sql kCacheSecret{
     .name = "", .text = "SELECT cache_secret FROM itemgate.store WHERE only_row"};

@@ -63,13 +63,20 @@ struct Look {
   std::int64_t generation = 0;
   std::uint64_t last_id = 0;
   std::uint64_t disk_bytes = 0;
+  bool is_durable = true;
 };
+
+constexpr std::string_view kNotDurableText =
+    "the database commits without waiting for its disk (synchronous_commit = off), and would lose "
+    "what was answered as saved; ALTER ROLE ... SET synchronous_commit = on, for this server's "
+    "role";
 
 Look LookOf(const Rows& rows) {
   return {.version = rows.Integer(0, 0),
           .generation = rows.Integer(0, 1),
           .last_id = static_cast<std::uint64_t>(rows.Integer(0, 2)),
-          .disk_bytes = static_cast<std::uint64_t>(rows.Integer(0, 3))};
+          .disk_bytes = static_cast<std::uint64_t>(rows.Integer(0, 3)),
+          .is_durable = rows.Integer(0, 4) != 0};
 }
 
 class PostgresStoreImpl final : public PostgresStore {
@@ -152,6 +159,7 @@ class PostgresStoreImpl final : public PostgresStore {
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<Instant> heard_ = Instant{};  // when the database last answered
   std::atomic<Ended> ended_ = Ended::kNot;
+  std::atomic<bool> is_durable_ = true;  // its commits wait for its disk
   std::atomic<bool> closing_ = false;
 
   mutable Mutex mutex_;
@@ -176,6 +184,7 @@ Result<void> PostgresStoreImpl::Start() {
     return Fail(ErrorCode::kCorrupt,
                 "the row of itemgate.store is missing; restore it from a backup, with a generation "
                 "higher than ever before");
+  if (!look.is_durable) return Fail(ErrorCode::kUnsupported, std::string(kNotDurableText));
   generation_ = look.generation;
   const auto secret = LookInto({.sql = &kCacheSecret});
   if (!secret) return std::unexpected(secret.error());
@@ -330,6 +339,7 @@ Result<void> PostgresStoreImpl::ResolveParked(const ContentKey& key, Resolution 
 
 StoreStatistics PostgresStoreImpl::Statistics() const {
   const bool accepts_items = client_->is_reachable() && !has_ended() &&
+                             is_durable_.load(std::memory_order_relaxed) &&
                              clock_.Now() - heard_.load(std::memory_order_relaxed) < kSilenceMax;
   return {.items = last_id_.load(std::memory_order_relaxed),
           .disk_bytes = disk_bytes_.load(std::memory_order_relaxed),
@@ -341,6 +351,7 @@ StoreStatistics PostgresStoreImpl::Statistics() const {
 
 std::string PostgresStoreImpl::Problem() const {
   if (has_ended()) return WhyEnded().message;
+  if (!is_durable_.load(std::memory_order_relaxed)) return std::string(kNotDurableText);
   const MutexLock lock(mutex_);
   return poll_problem_.empty() ? "the database has not answered for some time" : poll_problem_;
 }
@@ -361,6 +372,7 @@ void PostgresStoreImpl::Poll() {
                     if (look.generation != generation_) End(Ended::kGeneration);
                     disk_bytes_.store(look.disk_bytes, std::memory_order_relaxed);
                     SawLastId(look.last_id, /*by_others=*/true);
+                    is_durable_.store(look.is_durable, std::memory_order_relaxed);
                   }
                   Polled(answer ? "" : answer.error().error.message);
                 }});

@@ -290,6 +290,23 @@ TEST_F(PostgresStoreLiveTest, ARowOfTheStoreThatIsMissingEndsTheService) {
   EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
 }
 
+TEST_F(PostgresStoreLiveTest, CommitsThatWaitForNoDiskAreRefused) {
+  const auto configure = [&](const std::string& change) {
+    Query("ALTER SYSTEM " + change);
+    Query("SELECT pg_reload_conf()");
+  };
+  const auto store = OpenStore(clock_, url_);
+  configure("SET synchronous_commit = off");
+  while (store->Statistics().accepts_items) (void)store->Get(ItemId{1});
+  const auto opened = PostgresStore::Open(clock_, {.url = url_});
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().message, HasSubstr("SET synchronous_commit = on"));
+  configure("SET synchronous_commit = local");
+  while (!store->Statistics().accepts_items) (void)store->Get(ItemId{1});
+  EXPECT_EQ(InsertOne(*OpenStore(clock_, url_), "a").id, ItemId{1});
+  configure("RESET synchronous_commit");
+}
+
 TEST_F(PostgresStoreLiveTest, TablesThatBecameNewerEndTheService) {
   const auto store = OpenStore(clock_, url_);
   Query("INSERT INTO itemgate.migration (version) VALUES (99)");
