@@ -1,5 +1,6 @@
 """Holds the answers of a server against its own OpenAPI document."""
 
+import json
 import re
 import sys
 from datetime import datetime
@@ -30,6 +31,19 @@ def essence(media_type):
 
 def is_json(media_type):
     return re.fullmatch(r"application/(\w[\w.-]*\+)?json", essence(media_type)) is not None
+
+
+def is_streamed(media_type):
+    return essence(media_type) in ("application/x-ndjson", "application/ndjson", "text/event-stream")
+
+
+def texts_of(media_type, body):
+    """The lines of an NDJSON body, or the data of its events; what was cut off at the end is left out."""
+    if essence(media_type) == "text/event-stream":
+        events = body.rpartition(b"\n\n")[0].split(b"\n\n")
+        return [line.removeprefix(b"data: ") for event in events for line in event.split(b"\n")
+                if line.startswith(b"data: ")]
+    return body.split(b"\n")[:-1]
 
 
 def closed(schema):
@@ -113,9 +127,18 @@ class Contract:
         content = declared.get(essence(media_type), declared.get("*/*"))
         if content is None:
             return [f"the media type {media_type}, of {list(declared)}"]
+        if is_streamed(media_type):
+            return self._items_undeclared(media_type, answer.body, content["schema"]["$ref"])
         if not is_json(media_type) or "schema" not in content or not exchange.has_body:
             return []
         return self._wrong("the body", answer.json(), content["schema"], key=content["schema"]["$ref"])
+
+    def _items_undeclared(self, media_type, body, name):
+        """Of what was received of a stream, be it not all of it: what is wrong with the first item that is wrong."""
+        schema = self._resolved({"$ref": name})["x-item-schema"]
+        checked = (self._wrong("an item of the body", json.loads(text), schema, key=("item", name))
+                   for text in texts_of(media_type, body))
+        return next(filter(None, checked), [])
 
     def _wrong(self, what, value, schema, key):
         if key not in self._validators:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import blackbox
 from blackbox import StoreTest, content_of
-from contract import Contract
+from contract import Contract, is_streamed
 from http_connection import TIMEOUT_SECONDS, Answer, Connection
 
 POLL_SECONDS = 0.01
@@ -80,6 +80,14 @@ class RecordedConnection(Connection):
         if self._last:
             self._last.answer, self._last.has_body = answer, method != "HEAD"
         return answer
+
+    def pieces(self, head):
+        """What comes of a stream is added to its answer, also if it is never read to its end."""
+        exchange = self._last if is_streamed(head.fields.get("content-type", "")) else None
+        for piece in super().pieces(head):
+            if exchange:
+                exchange.answer = exchange.answer._replace(body=exchange.answer.body + piece)
+            yield piece
 
 
 class Server:
