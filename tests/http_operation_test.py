@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
-"""Running the server: health, metrics, drain, reload, logs, systemd, and starts that fail."""
+"""Running the server: health, metrics, reload, logs, systemd, and starts that fail."""
 
-import hashlib
 import json
 import os
 import re
 import signal
 import socket
 import subprocess
-import threading
 import time
 import tomllib
 import unittest
@@ -16,8 +14,6 @@ import unittest
 from blackbox import BUSY, INPUT_OUTPUT, OK, USAGE, run
 from http_connection import Connection, request_bytes
 from serving import ContractTest, Server, ServerTest, wait_until
-
-DRAIN_SECONDS = 10
 
 METRICS = """
     itemgate_build_info itemgate_ready itemgate_draining itemgate_config_last_reload_successful itemgate_requests_total
@@ -31,11 +27,6 @@ METRICS = """
     itemgate_seen_cache_round_trip_seconds itemgate_seen_cache_nodes itemgate_seen_cache_nodes_ready
     itemgate_locks_total itemgate_locks_lost_total
     itemgate_backend_calls_total itemgate_backend_duplicates_total itemgate_parked_contents""".split()
-
-
-def metric(server, name):
-    text = server.manage("GET", "/metrics").body.decode()
-    return float(re.search(rf"(?m)^{re.escape(name)} (\S+)$", text)[1])
 
 
 class ManagementTest(ContractTest):
@@ -62,9 +53,9 @@ class ManagementTest(ContractTest):
         checked = subprocess.run(["promtool", "check", "metrics"], input=answer.body, capture_output=True, check=False)
         self.assertEqual((checked.returncode, checked.stdout, checked.stderr), (0, b"", b""))
         self.assertEqual(sorted(re.findall(r"(?m)^# TYPE (\S+)", answer.body.decode())), sorted(METRICS))
-        self.assertEqual(metric(self.server, 'itemgate_saves_total{outcome="created"}'), 1)
-        self.assertEqual(metric(self.server, 'itemgate_saves_total{outcome="duplicate"}'), 1)
-        self.assertEqual(metric(self.server, "itemgate_store_items"), 1)
+        self.assertEqual(self.server.metric('itemgate_saves_total{outcome="created"}'), 1)
+        self.assertEqual(self.server.metric('itemgate_saves_total{outcome="duplicate"}'), 1)
+        self.assertEqual(self.server.metric("itemgate_store_items"), 1)
         routes = set(re.findall(r'itemgate_requests_total\{.*route="([^"]*)"', answer.body.decode()))
         self.assertLessEqual({"/v1/items", "/v1/items/{id}"}, routes)
         self.assertNotIn("/nowhere", routes, "senders must not choose labels")
@@ -73,140 +64,6 @@ class ManagementTest(ContractTest):
         printed = self.server.out_path.read_text() + self.server.log
         self.assertIn("curl", printed)
         self.assertIn(self.server.url, printed)
-
-
-class Client(threading.Thread):
-    """Saves one new content after another on one connection, until that ends. Checks that it ends cleanly."""
-
-    def __init__(self, server, number):
-        super().__init__()
-        self.saved, self.broken, self._server, self._number = {}, None, server, number
-        self.start()
-
-    def run(self):
-        connection = self._server.connect()
-        for count in range(1_000_000):
-            content = b"client %d item %d" % (self._number, count)
-            try:
-                connection.send(request_bytes("POST", "/v1/items", content))
-                if not connection.reader.peek(1):
-                    break  # closed before it answered anything
-            except ConnectionError:
-                break
-            try:
-                answer = connection.answer()
-            except (OSError, AssertionError) as error:
-                self.broken = error
-                break
-            if answer.status == 201:
-                self.saved[content] = answer.id
-            elif (answer.status, answer.code) != (503, "draining"):
-                self.broken = answer
-            if answer.closes:
-                break
-        connection.close()
-
-
-class DrainTest(ServerTest):
-    def end(self, server, within=DRAIN_SECONDS):
-        begin = time.monotonic()
-        self.assertEqual(server.wait(), 0, server.log)
-        self.assertLess(time.monotonic() - begin, within)
-
-    def test_under_load_nothing_acknowledged_is_lost_and_nobody_gets_half_an_answer(self):
-        server = self.serve()
-        clients = [Client(server, number) for number in range(16)]
-        wait_until(lambda: server.stats()["items"] > 500, "the load is on")
-        server.terminate()
-        self.end(server)
-        for client in clients:
-            client.join()
-            self.assertIsNone(client.broken)
-        saved = {content: item_id for client in clients for content, item_id in client.saved.items()}
-        self.assertGreater(len(saved), 400)
-        server.start()
-        items = server.items()
-        self.assertEqual({content: item_id for item_id, content in items.items() if content in saved}, saved)
-
-    def slow_save(self, server):
-        connection = server.connect()
-        self.addCleanup(connection.close)
-        connection.send(request_bytes("POST", "/v1/items", b"slow"))
-        wait_until(lambda: server.stats()["in_flight"], "the save is under way")
-        return connection
-
-    def test_it_is_not_ready_first_and_what_was_begun_is_finished(self):
-        server = self.serve("--backend.simulated-delay", "2s")
-        connection = self.slow_save(server)
-        server.terminate()
-        not_ready = wait_until(lambda: (answer := server.manage("GET", "/readyz")).status == 503 and answer,
-                               "not ready")
-        self.assertIn(b"drain", not_ready.body)
-        self.assertEqual(server.manage("GET", "/healthz").status, 200)
-        answer = connection.answer()
-        self.assertEqual((answer.status, answer.outcome, answer.closes), (201, "created", True))
-        self.end(server)
-
-    def test_a_save_that_takes_too_long_is_handed_back(self):
-        server = self.serve("--backend.simulated-delay", "40s", "--drain.time", "2s")
-        connection = self.slow_save(server)
-        stream = server.connect()
-        self.addCleanup(stream.close)
-        stream.send(request_bytes("GET", "/v1/feed"))
-        head = stream.head()
-        self.assertEqual(head.status, 200)
-        server.terminate()
-        answer = connection.answer()
-        operation = hashlib.sha256(b"slow").hexdigest() + ".default"
-        self.assertEqual((answer.status, answer.json()), (202, {"outcome": "in-progress", "operation": operation}))
-        self.assertEqual(answer.fields["location"], f"/v1/operations/{operation}")
-        self.assertTrue(answer.closes)
-        self.assertEqual(b"".join(stream.pieces(head)).strip(), b"", "the feed ends in order")
-        self.end(server)
-
-    def test_a_batch_that_is_open_is_ended(self):
-        server = self.serve()
-        stream = server.connect()
-        self.addCleanup(stream.close)
-        stream.send(b"POST /v1/items:batch HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\n"
-                    b"Transfer-Encoding: chunked\r\n\r\n12\r\n{\"content\":\"one\"}\n\r\n")
-        pieces = stream.pieces(stream.head())
-        first = next(pieces)
-        self.assertIn(b'"created"', first)
-        server.terminate()
-        self.assertEqual(b"".join(pieces), b"", "it ends in order, and without the line that says that it is complete")
-        self.end(server, within=5)
-
-    def test_new_saves_are_refused_meanwhile_and_what_can_be_read_is_read(self):
-        server = self.serve("--backend.simulated-delay", "1s")
-        other = server.connect()
-        self.addCleanup(other.close)
-        self.slow_save(server)
-        other.send(request_bytes("GET", "/v1/stats")[:-2])  # a request begun before the drain
-        self.assertEqual(server.manage("POST", "/drain").status, 202)
-        wait_until(lambda: server.manage("GET", "/readyz").status == 503, "not ready")
-        other.send(b"\r\n")
-        self.assertEqual(other.answer().status, 200)
-        self.end(server)
-
-    def test_a_second_signal_ends_it_at_once(self):
-        server = self.serve("--backend.simulated-delay", "40s", "--drain.time", "50s")
-        self.slow_save(server)
-        server.terminate()
-        wait_until(lambda: server.manage("GET", "/readyz").status == 503, "the drain has begun")
-        self.assertIsNone(server.process.poll())
-        server.terminate()
-        begin = time.monotonic()
-        server.wait()
-        self.assertLess(time.monotonic() - begin, 5)
-
-    def test_interrupt_is_the_same(self):
-        server = self.serve()
-        server.save(b"kept")
-        server.process.send_signal(signal.SIGINT)
-        self.end(server)
-        server.start()
-        self.assertEqual(server.save(b"kept").outcome, "duplicate")
 
 
 class ReloadTest(ServerTest):
@@ -234,13 +91,13 @@ class ReloadTest(ServerTest):
         self.assertFalse(self.is_logged())
         self.reload(b'[log]\nrequests = "all"\nformat = "json"\n')
         wait_until(self.is_logged, "the new setting holds")
-        self.assertEqual(metric(self.server, "itemgate_config_last_reload_successful"), 1)
+        self.assertEqual(self.server.metric("itemgate_config_last_reload_successful"), 1)
         for broken in (b'[log]\nrequests = "sometimes"\n', b"nonsense", b"[log]\nunknown = 1\n"):
             self.reload(b'[log]\nrequests = "all"\nformat = "json"\n')
-            self.assertEqual(metric(self.server, "itemgate_config_last_reload_successful"), 1)
+            self.assertEqual(self.server.metric("itemgate_config_last_reload_successful"), 1)
             lines = len(self.server.log.splitlines())
             self.reload(broken)
-            self.assertEqual(metric(self.server, "itemgate_config_last_reload_successful"), 0)
+            self.assertEqual(self.server.metric("itemgate_config_last_reload_successful"), 0)
             wait_until(self.is_logged, "the old setting holds")
             told = [line for line in self.server.log.splitlines()[lines:] if "itemgate.toml" in line]
             self.assertEqual(len(told), 1, told)

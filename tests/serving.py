@@ -233,6 +233,11 @@ class Server:
         with Connection(self.management) as connection:
             return connection.request(method, target)
 
+    def metric(self, name):
+        """The value of one metric, whose labels belong to the name."""
+        text = self.manage("GET", "/metrics").body.decode()
+        return float(re.search(rf"(?m)^{re.escape(name)} (\S+)$", text)[1])
+
     def stats(self):
         return self.get("/v1/stats").json()
 

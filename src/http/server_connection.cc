@@ -278,7 +278,9 @@ void ServerConnection::EndMessage() {
 
 void ServerConnection::Refuse(Response refusal, const Framing& framing) {
   const bool can_drop = !framing.expects_continue && framing.content_length <= kDropBytesMax;
-  if (!message_.keep_alive || (framing.has_body() && !can_drop)) refusal.close = true;
+  // Its body is all that is still to come, so nothing will be read behind it.
+  const bool is_last = is_draining_ && (framing.chunked || input_.size() <= framing.content_length);
+  if (!message_.keep_alive || (framing.has_body() && (!can_drop || is_last))) refusal.close = true;
   body_ = BodyReader(framing, kDropBytesMax);
   dropped_bytes_ = 0;
   StartReading(framing.has_body() ? Reading::kDrop : Reading::kHead);

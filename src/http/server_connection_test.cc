@@ -406,5 +406,24 @@ TEST(ServerConnection, DrainsAfterTheAnswersToWhatHasArrived) {
   EXPECT_TRUE(connection.is_closed());
 }
 
+TEST(ServerConnection, SaysThatItClosesWhenItRefusesARequestWithABodyWhileDraining) {
+  const std::string chunked = PostChunked("/refused", "3\r\nabc\r\n0\r\n\r\n");
+  for (const std::string& request : {Post("/refused", "unwanted"), chunked}) {
+    for (const std::size_t body_sent : {std::size_t{0}, std::size_t{2}, request.size()}) {
+      ConnectionUnderTest connection;
+      connection.Send(request.substr(0, 10));
+      connection.Drain();
+      connection.Send(request.substr(10, request.find("\r\n\r\n") + 4 - 10 + body_sent));
+      EXPECT_THAT(connection.Take(), AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("close\r\n")));
+    }
+  }
+  ConnectionUnderTest connection;
+  connection.Send("POST");
+  connection.Drain();
+  connection.Send(Post("/refused", "unwanted").substr(4) + Get("/b"));
+  EXPECT_THAT(Answers(connection.Take()), ElementsAre("404 refused", "200 GET /b "));
+  EXPECT_TRUE(connection.is_closed());
+}
+
 }  // namespace
 }  // namespace itemgate::http
