@@ -71,11 +71,12 @@ class ClaimStore {
 
   virtual ~ClaimStore() = default;
 
-  /// The number of this server, as its claims carry it.
-  [[nodiscard]] virtual std::int64_t server() const = 0;
+  /// The holder that Claim makes for an attempt: this server's number, and its generation. Without a heartbeat.
+  [[nodiscard]] virtual ClaimHolder FirstHolder(std::int64_t attempt) const = 0;
 
   /// Claims the content for an attempt, a positive random number that was never used before, unless it is saved or
-  /// held. What is answered as claimed would survive a failover if commits do.
+  /// held. What is answered as claimed would survive a failover if commits do. kUnsupported: this server may claim
+  /// nothing any more, until it is started anew; an earlier try of the attempt may have claimed it.
   virtual void Claim(const ContentKey& key, std::int64_t attempt, Done done) = 0;
 
   /// Takes the claim from a holder that has not moved; whoever was quicker has it. A parked one stays parked: whoever

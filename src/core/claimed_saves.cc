@@ -22,27 +22,6 @@ void Fill(Insertion& insertion, const ClaimState& saved) {
   insertion.created = saved.created;
 }
 
-/// What of a try may come to the database when its attempt has ended: it would hold the content for as long as this
-/// server lives. Taken back after ever longer pauses.
-struct LateClaim {
-  ClaimStore& claims;
-  Executor& executor;
-  ContentKey key;
-  ClaimHolder mine;
-  Duration pause;
-  Duration pause_max;
-};
-
-void ReleaseAgain(const LateClaim& late) {
-  if (late.pause > late.pause_max) return;
-  late.executor.PostAfter(late.pause, [late] {
-    late.claims.Release(late.key, late.mine, [](const auto&) {});  // the next one tries again
-    LateClaim later = late;
-    later.pause *= 2;
-    ReleaseAgain(later);
-  });
-}
-
 constexpr std::string_view kRefusedText =
     "the database has another generation than at the start: a failover may have lost what this "
     "process remembers; restart it";
@@ -62,33 +41,35 @@ ClaimedSaves::ClaimedSaves(const Parts& parts, const Options& options)
       options_(options),
       start_(parts.clock.Now()),
       watchers_(std::make_shared<ClaimWatchers>(parts.executor)),
+      late_claims_(std::make_shared<LateClaims>(
+          LateClaims::Parts{.claims = parts.claims, .executor = parts.executor},
+          LateClaims::Options{.pause_min = options.poll_max, .pause_max = options.horizon})),
       random_(options.seed) {
   parts.claims.Watch([watchers = watchers_](auto number) { watchers->Changed(number); });
 }
 
 Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool is_there) {
-  const std::int64_t attempt = NewAttempt();
+  Attempt mine{.number = NewAttempt(), .is_there = is_there};
+  const std::int64_t attempt = mine.number;
   const ContentKey& key = insertion.key;
   ClaimWatchers::Watch watch(watchers_, key);
   ClaimHolder seen;
   Instant seen_since{};
   Instant looked_at{};
   Duration pause = options_.poll_min;
-  bool in_doubt = false;
   while (true) {
     Result<ClaimState> state =
         co_await Asked([&](auto told) { parts_.claims.Claim(key, attempt, std::move(told)); });
     if (!state) {
-      in_doubt = in_doubt || state.error().code == ErrorCode::kUnknown;
+      mine.in_doubt = mine.in_doubt || state.error().code == ErrorCode::kUnknown;
       // A claim that may be there must be found, or ours would hold it for as long as this server lives.
-      if (!in_doubt)
-        co_return End(
-            attempt, std::move(done),
-            Fail(is_there ? ErrorCode::kUnknown : state.error().code, state.error().message));
+      if ((!mine.in_doubt && mine.taken_epoch == 0) ||
+          state.error().code == ErrorCode::kUnsupported)
+        co_return GiveUp(key, mine, std::move(done), state.error());
       (void)co_await Paused(parts_.executor, pause);
       continue;
     }
-    in_doubt = in_doubt || state->may_come_again;
+    mine.in_doubt = mine.in_doubt || state->may_come_again;
     const Instant now = parts_.clock.Now();
     // A holder that nobody could look at meanwhile may have moved all the time.
     if (state->holder != seen || now - looked_at > 2 * options_.poll_max) {
@@ -102,7 +83,7 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool is_there) {
       state = co_await Asked(
           [&](auto told) { parts_.claims.TakeOver(key, seen, attempt, std::move(told)); });
       if (!state) {
-        in_doubt = in_doubt || state.error().code == ErrorCode::kUnknown;
+        if (state.error().code == ErrorCode::kUnknown) mine.taken_epoch = seen.fence.epoch + 1;
         (void)co_await Paused(parts_.executor, pause);
         pause = std::min(2 * pause, options_.poll_max);
         continue;
@@ -120,11 +101,24 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool is_there) {
       if (is_there || state->kind == Kind::kResolved)
         Confirm(insertion, state->holder, std::move(done));
       else
-        Call(insertion, state->holder, in_doubt, std::move(done));
+        Call(insertion, state->holder, mine.in_doubt, std::move(done));
       co_return;
     }
     if (!co_await watch.Pause(pause)) pause = std::min(2 * pause, options_.poll_max);
   }
+}
+
+void ClaimedSaves::GiveUp(const ContentKey& key, const Attempt& mine, Done done, const Error& why) {
+  ClaimHolder holder = parts_.claims.FirstHolder(mine.number);
+  if (mine.in_doubt && mine.is_there) late_claims_->Park(key, holder);
+  if (mine.in_doubt && !mine.is_there) late_claims_->Release(key, holder);
+  holder.fence.epoch = mine.taken_epoch;
+  if (mine.taken_epoch != 0) late_claims_->Park(key, holder);
+
+  ErrorCode code = why.code;
+  if (code == ErrorCode::kUnsupported) code = ErrorCode::kUnavailable;  // not by the caller's doing
+  if (mine.in_doubt || mine.taken_epoch != 0 || mine.is_there) code = ErrorCode::kUnknown;
+  End(mine.number, std::move(done), Fail(code, why.message));
 }
 
 Detached ClaimedSaves::Insist(Ask ask, std::move_only_function<void(ClaimState)> told) {
@@ -172,13 +166,7 @@ Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, bool in_doub
   if (is_early || sent.error().code == ErrorCode::kFailed) {
     const ClaimState left =
         co_await Insisted([&](auto told) { parts_.claims.Release(key, mine, std::move(told)); });
-    if (in_doubt)
-      ReleaseAgain({.claims = parts_.claims,
-                    .executor = parts_.executor,
-                    .key = key,
-                    .mine = {.attempt = mine.attempt, .fence = {mine.fence.generation, 1}},
-                    .pause = options_.poll_max,
-                    .pause_max = options_.horizon});
+    if (in_doubt) late_claims_->Release(key, mine);
     if (left.kind == Kind::kNobody)
       co_return End(mine.attempt, std::move(done), std::unexpected(sent.error()));
     // It was taken over meanwhile, by somebody who cannot know that nothing was sent.
@@ -215,7 +203,8 @@ std::int64_t ClaimedSaves::NewAttempt() {
 }
 
 bool ClaimedSaves::IsLeftOver(const ClaimState& state) {
-  if (state.kind != Kind::kHeld || state.holder.server != parts_.claims.server()) return false;
+  if (state.kind != Kind::kHeld || state.holder.server != parts_.claims.FirstHolder(0).server)
+    return false;
   const MutexLock lock(mutex_);
   return !running_.contains(state.holder.attempt);
 }

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "core/backend_saves.h"
 #include "core/claim_watchers.h"
+#include "core/late_claims.h"
 #include "itemgate/backend.h"
 #include "itemgate/claim_store.h"
 #include "itemgate/store.h"
@@ -54,8 +55,18 @@ class ClaimedSaves final : public BackendSaves {
   }
 
  private:
+  /// What may come to the database of an attempt that has not got its claim.
+  struct Attempt {
+    std::int64_t number;
+    bool is_there;                 // the backend has it
+    bool in_doubt = false;         // the answer of one try of the claim never came
+    std::int64_t taken_epoch = 0;  // of a take-over whose answer never came; 0: of none
+  };
   /// `is_there`: the backend has it, as an attempt before this one has found out.
   Detached Acquire(Insertion& insertion, Done done, bool is_there);
+  /// Ends an attempt that got no claim, and takes back what may be there of it.
+  void GiveUp(const ContentKey& key, const Attempt& mine, Done done, const Error& why)
+      EXCLUDES(mutex_);
   /// `in_doubt`: the answer of one try of the claim never came.
   Detached Call(Insertion& insertion, ClaimHolder mine, bool in_doubt, Done done);
   Detached Confirm(Insertion& insertion, ClaimHolder mine, Done done);
@@ -77,6 +88,7 @@ class ClaimedSaves final : public BackendSaves {
   const Instant start_;
   const std::shared_ptr<ClaimWatchers>
       watchers_;  // shared with the store, for hints that come late
+  const std::shared_ptr<LateClaims> late_claims_;  // shared with its timers
 
   Mutex mutex_;
   Random random_ GUARDED_BY(mutex_);

@@ -301,6 +301,44 @@ TEST_F(ClaimedSavesTest, AStoreOfAnotherGenerationEndsASaveEvenInDoubt) {
   EXPECT_EQ(backend_.sent_count, 0);
 }
 
+TEST_F(ClaimedSavesTest, WhoMayClaimNothingAnyMoreEndsInDoubtAndTakesItsClaimBack) {
+  claims_.LoseAnswerAfter(0);
+  Save(one_, first_);
+  EXPECT_EQ(claims_.claim_count(), 1U);
+  for (int i = 0; i < 4; ++i) claims_.FailNext(Error(ErrorCode::kUnavailable, "away"));
+  executor_.Advance(200ms);
+  EXPECT_FALSE(first_.result);  // a database that is away for a while is waited for
+  claims_.FailNext(Error(ErrorCode::kUnsupported, "newer tables"));
+  executor_.Advance(50ms);
+  ASSERT_TRUE(first_.result);
+  EXPECT_EQ(first_.result->error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(first_.result->error().message, "newer tables");
+  executor_.Advance(1s);
+  EXPECT_EQ(claims_.claim_count(), 0U);
+  EXPECT_EQ(backend_.sent_count, 0);
+}
+
+TEST_F(ClaimedSavesTest, WhoMayClaimNothingAnyMoreParksWhatItMayHaveTakenOver) {
+  claims_.ClaimLate(first_.insertion.key, 1, claims_.server());
+  claims_.LoseAnswerAfter(1);
+  Save(one_, first_);
+  EXPECT_EQ(claims_.StateOf(first_.insertion.key).holder.fence.epoch, 2);
+  claims_.FailNext(Error(ErrorCode::kUnsupported, "newer tables"));
+  executor_.Advance(50ms);
+  ASSERT_TRUE(first_.result);
+  EXPECT_EQ(first_.result->error().code, ErrorCode::kUnknown);
+  executor_.Advance(1s);
+  EXPECT_EQ(claims_.StateOf(first_.insertion.key).kind, ClaimState::Kind::kParked);
+}
+
+TEST_F(ClaimedSavesTest, WhoMayClaimNothingFromTheStartIsUnavailable) {
+  claims_.FailNext(Error(ErrorCode::kUnsupported, "newer tables"));
+  Save(one_, first_);
+  ASSERT_TRUE(first_.result);
+  EXPECT_EQ(first_.result->error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(executor_.waiting_count(), 0U);
+}
+
 TEST_F(ClaimedSavesTest, WhatWasSentBeforeTheStoreRefusedIsUnknown) {
   Save(one_, first_);
   claims_.Forget();

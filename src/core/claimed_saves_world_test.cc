@@ -117,6 +117,8 @@ class Server final : ClaimStore, ItemBackend, Executor {
     for (Task& task : std::exchange(held_, {})) world_.executor.Post(std::move(task));
   }
   void CutOff(bool is_cut_off) { is_cut_off_ = is_cut_off; }
+  /// May claim nothing: the tables are newer than the program. Here that may be over, for each server stays.
+  void Outdate(bool is_outdated) { is_outdated_ = is_outdated; }
   void Beat() {
     if (!stands_still_ && !is_cut_off_) world_.table.Beat(number_);
   }
@@ -145,8 +147,11 @@ class Server final : ClaimStore, ItemBackend, Executor {
   }
 
   // ClaimStore
-  std::int64_t server() const override { return number_; }
+  ClaimHolder FirstHolder(std::int64_t attempt) const override {
+    return {.attempt = attempt, .fence = {.generation = 1, .epoch = 1}, .server = number_};
+  }
   void Claim(const ContentKey&, std::int64_t attempt, ClaimStore::Done done) override {
+    if (is_outdated_) return Tell(Duration{}, std::move(done), Away(ErrorCode::kUnsupported));
     Ask([=, this] { return world_.table.Claim(attempt, number_); }, std::move(done));
   }
   void TakeOver(const ContentKey&, const ClaimHolder& seen, std::int64_t attempt,
@@ -236,6 +241,7 @@ class Server final : ClaimStore, ItemBackend, Executor {
   const std::int64_t number_;
   bool stands_still_ = false;
   bool is_cut_off_ = false;
+  bool is_outdated_ = false;
   std::deque<Task> held_;
   std::unique_ptr<Insertion> insertion_;  // null: none is being saved
   bool has_sent_ = false;                 // what took effect, or will
@@ -261,6 +267,8 @@ class ClaimedSavesWorld : public testing::TestWithParam<std::uint64_t> {
     if (world_.Happens(4)) server.GoOn();
     if (world_.Happens(2)) server.CutOff(true);
     if (world_.Happens(5)) server.CutOff(false);
+    if (world_.Happens(1)) server.Outdate(true);
+    if (world_.Happens(10)) server.Outdate(false);
     if (server.is_free() && world_.Happens(eagerness_)) server.Save();
   }
   void SaveEverywhere() {
@@ -290,6 +298,7 @@ TEST_P(ClaimedSavesWorld, TheBackendGetsItOnceAndEverybodyTheTruth) {
   world_.is_faulty = false;
   for (const auto& server : servers_) {
     server->CutOff(false);
+    server->Outdate(false);
     server->GoOn();
   }
   if (GetParam() % 3 == 0) servers_.front()->StandStill();  // the others must do without it

@@ -69,7 +69,9 @@ class PostedClaims final : public ClaimStore {
  public:
   explicit PostedClaims(Executor& executor) : executor_(executor) {}
 
-  [[nodiscard]] std::int64_t server() const override { return claims_.server(); }
+  [[nodiscard]] ClaimHolder FirstHolder(std::int64_t attempt) const override {
+    return claims_.FirstHolder(attempt);
+  }
   void Claim(const ContentKey& key, std::int64_t attempt, Done done) override {
     Post(std::move(done), [=, this](Done told) { claims_.Claim(key, attempt, std::move(told)); });
   }

@@ -14,10 +14,13 @@ namespace itemgate {
 
 /// Claims in memory, of any number of servers. One thread; reports before it returns.
 ///
-/// Fault model: the next calls can be made to fail before they did anything. A server moves when a test says so.
+/// Fault model: the next calls can be made to fail before they did anything, or one after it did what it should. A
+/// server moves when a test says so.
 class MemoryClaims final : public ClaimStore {
  public:
   void FailNext(Error error) { failures_.push_back(std::move(error)); }
+  /// The answer of one call is lost, after so many that are answered.
+  void LoseAnswerAfter(int calls) { calls_until_loss_ = calls; }
   /// The heartbeat of the server of all claims.
   void Beat() { ++heartbeat_; }
   void RaiseGeneration() { ++generation_; }
@@ -48,7 +51,10 @@ class MemoryClaims final : public ClaimStore {
   /// How it stands for somebody else than all who ask.
   [[nodiscard]] ClaimState StateOf(const ContentKey& key) const { return StateFor(key, 0); }
 
-  [[nodiscard]] std::int64_t server() const override { return 7; }
+  [[nodiscard]] std::int64_t server() const { return 7; }
+  [[nodiscard]] ClaimHolder FirstHolder(std::int64_t attempt) const override {
+    return {.attempt = attempt, .fence = {generation_, 1}, .server = server()};
+  }
 
   void Claim(const ContentKey& key, std::int64_t attempt, Done done) override {
     if (refuses_) return done(ClaimState{.kind = ClaimState::Kind::kRefused});
@@ -147,6 +153,7 @@ class MemoryClaims final : public ClaimStore {
       return done(std::unexpected(std::move(error)));
     }
     change();
+    if (calls_until_loss_-- == 0) return done(Fail(ErrorCode::kUnknown, "no answer"));
     done(StateFor(key, attempt));
   }
 
@@ -158,6 +165,7 @@ class MemoryClaims final : public ClaimStore {
   bool refuses_take_overs_ = false;
   int refused_count_ = 0;
   std::deque<Error> failures_;
+  int calls_until_loss_ = -1;
   std::vector<Changed> watchers_;
 };
 

@@ -20,10 +20,11 @@ namespace itemgate {
 class PostgresClaims final : public ClaimStore {
  public:
   struct Options {
-    std::int64_t server = 0;                  // unpredictable: another one after each start
-    std::int64_t generation = 0;              // of the store, when it was opened
-    std::function<void()> on_refused;         // the store has another one; from the client's thread
-    std::function<Result<void>()> may_claim;  // this program may make items; from any thread
+    std::int64_t server = 0;           // unpredictable: another one after each start
+    std::int64_t generation = 0;       // of the store, when it was opened
+    std::function<void()> on_refused;  // the store has another one; from the client's thread
+    /// kUnsupported if this program may make no items any more; from any thread.
+    std::function<Result<void>()> may_claim;
     Duration timeout = std::chrono::seconds(10);
   };
 
@@ -39,7 +40,11 @@ class PostgresClaims final : public ClaimStore {
         membership_(parts.membership),
         options_(std::move(options)) {}
 
-  [[nodiscard]] std::int64_t server() const override { return options_.server; }
+  [[nodiscard]] ClaimHolder FirstHolder(std::int64_t attempt) const override {
+    return {.attempt = attempt,
+            .fence = {.generation = options_.generation, .epoch = 1},
+            .server = options_.server};
+  }
   void Claim(const ContentKey& key, std::int64_t attempt, Done done) override;
   void TakeOver(const ContentKey& key, const ClaimHolder& seen, std::int64_t attempt,
                 Done done) override;

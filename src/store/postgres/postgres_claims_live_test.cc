@@ -139,6 +139,23 @@ TEST_F(PostgresClaimsLiveTest, AskingAgainWritesSoThatItWaitsForTheStandby) {
   EXPECT_NE(writer(), taken);
 }
 
+TEST_F(PostgresClaimsLiveTest, WhoseTablesBecameNewerMayClaimNothingAndReleaseWhatItHas) {
+  const ClaimHolder mine = Claim(*one_, 11).holder;
+  EXPECT_EQ(mine.fence, one_->claims().FirstHolder(11).fence);
+  EXPECT_EQ(mine.server, one_->claims().FirstHolder(11).server);
+  Server().Query(DatabaseOf(url_), "INSERT INTO itemgate.migration (version) VALUES (1000)");
+  Result<ClaimState> state;
+  ASSERT_TRUE(Eventually([&] {
+    std::promise<Result<ClaimState>> told;
+    one_->claims().Claim(key_, 11, [&](Result<ClaimState> answer) { told.set_value(answer); });
+    state = told.get_future().get();
+    return !state;
+  }));
+  EXPECT_EQ(state.error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(Asked([&](auto done) { one_->claims().Release(key_, mine, std::move(done)); }).kind,
+            Kind::kNobody);
+}
+
 TEST_F(PostgresClaimsLiveTest, AnEarlierTryInDoubtIsNotForgotten) {
   auto store = PostgresStore::Open(clock_, {.url = url_, .timeout = std::chrono::seconds(1)});
   ASSERT_TRUE(store) << store.error().message;

@@ -141,7 +141,8 @@ class PostgresStoreImpl final : public PostgresStore {
   }
   /// REQUIRES: has_ended().
   [[nodiscard]] Error WhyEnded() const;
-  /// Under another generation it is the database that refuses, and ends what was claimed.
+  /// kUnsupported if the tables are newer. Under another generation it is the database that refuses, and ends what was
+  /// claimed.
   [[nodiscard]] Result<void> MayClaim() const;
 
   const Clock& clock_;
@@ -394,7 +395,8 @@ void PostgresStoreImpl::SawLastId(std::uint64_t id, bool by_others) {
 }
 
 Result<void> PostgresStoreImpl::MayClaim() const {
-  if (ended_.load(std::memory_order_relaxed) == Ended::kVersion) return std::unexpected(WhyEnded());
+  if (ended_.load(std::memory_order_relaxed) == Ended::kVersion)
+    return Fail(ErrorCode::kUnsupported, WhyEnded().message);
   return {};
 }
 

@@ -316,7 +316,7 @@ TEST_F(PostgresStoreLiveTest, TablesThatBecameNewerEndTheService) {
   store->claims().Claim(InsertionOf("a").key, 1,
                         [&](Result<ClaimState> state) { claimed = std::move(state); });
   ASSERT_TRUE(claimed);
-  EXPECT_EQ(claimed->error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(claimed->error().code, ErrorCode::kUnsupported);
   EXPECT_FALSE(store->may_have_lost_items());
 }
 
