@@ -77,6 +77,11 @@ Detached ClaimedSaves::Acquire(Insertion& insertion, Done done, bool is_there) {
       seen_since = now;
     }
     looked_at = now;
+    if (state->kind == Kind::kHeld && late_claims_->IsReleased(seen)) {
+      state = co_await Asked([&](auto told) { parts_.claims.Release(key, seen, std::move(told)); });
+      if (!state) (void)co_await Paused(parts_.executor, pause);
+      continue;
+    }
     const bool looks_dead = state->kind == Kind::kHeld && now - seen_since >= options_.lease;
     if (state->kind == Kind::kParked || state->kind == Kind::kResolved || looks_dead ||
         IsLeftOver(*state)) {

@@ -261,6 +261,39 @@ TEST_F(ClaimedSavesTest, AClaimThatComesAfterItsReleaseIsTakenBack) {
   EXPECT_TRUE(second_.insertion.created);
 }
 
+TEST_F(ClaimedSavesTest, AClaimOfItsOwnUnderWhichNothingWasSavedIsReleasedAsSoonAsItIsMet) {
+  const ContentKey& key = first_.insertion.key;
+  claims_.LoseAnswerAfter(0);
+  Save(one_, first_);
+  executor_.Advance(1s);
+  const std::int64_t attempt = claims_.StateOf(key).holder.attempt;
+  backend_.End(Fail(ErrorCode::kFailed, "refused"));
+  claims_.ClaimLate(key, attempt, claims_.server());
+  claims_.LoseAnswerAfter(1);  // that of the release
+  Save(one_, second_);
+  executor_.Advance(50ms);
+  ASSERT_EQ(backend_.sent_count, 2);
+  backend_.End();
+  ASSERT_TRUE(second_.result && *second_.result);
+  EXPECT_TRUE(second_.insertion.created);
+}
+
+TEST_F(ClaimedSavesTest, AClaimOfItsOwnUnderWhichItWasSentIsNotReleased) {
+  const ContentKey& key = first_.insertion.key;
+  claims_.LoseAnswerAfter(0);
+  Save(one_, first_);
+  executor_.Advance(1s);
+  const std::int64_t attempt = claims_.StateOf(key).holder.attempt;
+  backend_.End(Fail(ErrorCode::kUnknown, "no answer"));
+  claims_.Forget();  // an operator removed what was parked
+  claims_.ClaimLate(key, attempt, claims_.server());
+  Save(one_, second_);
+  ASSERT_TRUE(second_.result);
+  EXPECT_EQ(second_.result->error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(claims_.StateOf(key).kind, ClaimState::Kind::kParked);
+  EXPECT_EQ(backend_.sent_count, 1);
+}
+
 TEST_F(ClaimedSavesTest, WhatIsTakenBackLaterNeedsNoServiceAnyMore) {
   const ContentKey& key = first_.insertion.key;
   auto closing = std::make_unique<ClaimedSaves>(parts_, ClaimedSaves::Options{.seed = 3});

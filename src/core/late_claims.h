@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <unordered_set>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "itemgate/claim_store.h"
 #include "net/executor.h"
 
@@ -26,22 +29,28 @@ class LateClaims : public std::enable_shared_from_this<LateClaims> {
   };
   LateClaims(const Parts& parts, const Options& options) : parts_(parts), options_(options) {}
 
-  /// Nothing was given to the backend under it, or certainly nothing saved.
-  void Release(const ContentKey& key, const ClaimHolder& mine) {
-    Again(options_.pause_min,
-          [&claims = parts_.claims, key, mine] { claims.Release(key, mine, [](const auto&) {}); });
-  }
+  /// Nothing was given to the backend under it, or certainly nothing saved; that is remembered meanwhile. REQUIRES: it
+  /// was never taken over from anybody.
+  void Release(const ContentKey& key, const ClaimHolder& mine) EXCLUDES(mutex_);
   /// Somebody may have given it to the backend before.
   void Park(const ContentKey& key, const ClaimHolder& mine) {
-    Again(options_.pause_min,
-          [&claims = parts_.claims, key, mine] { claims.Park(key, mine, [](const auto&) {}); });
+    Again(
+        options_.pause_min,
+        [&claims = parts_.claims, key, mine] { claims.Park(key, mine, [](const auto&) {}); },
+        [] {});
   }
 
+  /// Known to be released again and again: whoever meets such a claim may release it, too.
+  [[nodiscard]] bool IsReleased(const ClaimHolder& holder) EXCLUDES(mutex_);
+
  private:
-  void Again(Duration pause, std::function<void()> take_back);
+  void Again(Duration pause, std::function<void()> take_back, std::function<void()> ended);
 
   const Parts parts_;
   const Options options_;
+
+  Mutex mutex_;
+  std::unordered_set<std::int64_t> released_ GUARDED_BY(mutex_);  // attempts
 };
 
 }  // namespace itemgate
