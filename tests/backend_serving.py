@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from backend_server import Backend
+from backend_server import Backend, digest_of
 from blackbox import OK, run
 from postgres_serving import Postgres
 from serving import Server, wait_until
@@ -58,6 +58,26 @@ class ThreeServers(unittest.TestCase):
     def ask(self, server, content, **headers):
         """Sends it from a thread of its own; gives what will be the answer."""
         return self.pool.submit(server.save, content, **headers)
+
+    def claims(self, content, what="count(*)"):
+        return self.postgres.query(f"SELECT {what} FROM itemgate.claim WHERE digest = '\\x{digest_of(content)}'")
+
+    def assert_unknown(self, answer):
+        self.assertEqual((answer.status, answer.code), (502, "save-unknown"), answer)
+
+    def assert_parked(self, content):
+        self.assertEqual(self.claims(content, "parked"), ["t"])
+
+    def assert_saved(self, content, *answers, effects=1):
+        """Everybody was told, and is told, the same id, and it is in the backend as often as it should."""
+        for answer in answers:
+            self.assertIn(answer.status, (200, 201), answer)
+        again = [server.save(content) for server in self.servers]
+        self.assertEqual({answer.status for answer in again}, {200}, again)
+        self.assertEqual(len({answer.id for answer in [*answers, *again]}), 1, [*answers, *again])
+        self.assertLessEqual(sum(answer.status == 201 for answer in answers), 1, answers)
+        self.assertEqual(self.backend.effects(content), effects)
+        self.assertEqual(self.claims(content), ["0"])
 
     @staticmethod
     def restart(server):

@@ -1,4 +1,4 @@
-"""A TCP proxy that holds back each byte for a while, either way: what a network between two machines does."""
+"""A TCP proxy that holds back each byte for a while, either way, and lets only so many through: what a network does."""
 import collections
 import socket
 import threading
@@ -6,10 +6,14 @@ import time
 
 
 class DelayingProxy:
-    """In front of a port of the loopback. A context manager. `delay` (seconds, of one way) may change at any time."""
+    """In front of a port of the loopback. A context manager.
+
+    `delay` (seconds, of one way) and `bytes_per_second` (of one connection and way; None: any) may change at any time.
+    """
 
     def __init__(self, port):
         self.delay = 0.0
+        self.bytes_per_second = None
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -60,6 +64,8 @@ class DelayingProxy:
                 try:
                     if not piece:
                         return sink.shutdown(socket.SHUT_WR)
+                    if rate := self.bytes_per_second:
+                        time.sleep(len(piece) / rate)
                     sink.sendall(piece)
                 except OSError:
                     return

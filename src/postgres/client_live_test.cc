@@ -22,6 +22,7 @@ constexpr Duration kPatience = 60s;  // a hang is a failure, on however busy a m
 constexpr Sql kEcho{.name = "echo", .text = "SELECT $1::bigint + 1, $2::bytea"};
 constexpr Sql kInsert{.name = "", .text = "INSERT INTO t VALUES ($1::bigint)"};
 constexpr Sql kCount{.name = "", .text = "SELECT count(*) FROM t"};
+constexpr Sql kWaitForTurn{.name = "", .text = "SELECT pg_advisory_xact_lock(1)::text"};
 constexpr Sql kSleep{.name = "", .text = "SELECT pg_sleep(600)::text"};
 
 Statement Of(const Sql& sql) { return {.sql = &sql}; }
@@ -163,6 +164,32 @@ TEST_F(ClientLiveTest, ADeadlineEndsTheConnectionAndNobodyKnows) {
   EXPECT_EQ(answer.error().fate, Fate::kUnknown);
   EXPECT_EQ(answer.error().error.code, ErrorCode::kUnknown);
   EXPECT_EQ(CountOf(*client), 0);  // over another connection
+}
+
+TEST_F(ClientLiveTest, WhatIsLongIsNotEndedByTheDeadlinesOfOthers) {
+  PoolOptions options;
+  options.connections_max = 2;
+  const auto client = Connect(options);
+  std::promise<bool> first, second;
+  const auto run_long = [&](std::promise<bool>& ended) {
+    client->Run({.statements = {Of(kWaitForTurn)},
+                 .deadline = clock_.Now() + kPatience,
+                 .is_long = true,
+                 .done = [&ended](const Answer& answer) { ended.set_value(answer.has_value()); }});
+  };
+  auto turn = Session::Open(url_, kPatience);
+  ASSERT_TRUE(turn && turn->Run("SELECT pg_advisory_lock(1)"));
+  run_long(first);
+  run_long(second);
+  // The other connection is theirs, however many long ones wait, and they get their answers in time.
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(client->Call({Of(kCount)}, kPatience));
+  const Answer late = client->Call({Of(kSleep)}, 100ms);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().fate, Fate::kUnknown);
+  AwaitSessions("SELECT pg_advisory_xact_lock", 1);
+  ASSERT_TRUE(turn->Run("SELECT pg_advisory_unlock(1)"));
+  EXPECT_TRUE(first.get_future().get());
+  EXPECT_TRUE(second.get_future().get());
 }
 
 TEST_F(ClientLiveTest, OpensNoMoreConnectionsThanItMay) {

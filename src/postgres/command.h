@@ -76,6 +76,9 @@ struct Command {
   std::vector<Statement> statements;  // at least one
   Instant deadline{};                 // a command without an answer by then fails
   IfUnreachable if_unreachable = IfUnreachable::kFail;
+  /// May take much longer than others. Nothing is sent behind it, for what does not get its answer in time ends the
+  /// connection; and it leaves one connection to the others, if there are several.
+  bool is_long = false;
   std::move_only_function<void(Answer)> done;  // called exactly once, on the loop's thread
 };
 

@@ -67,6 +67,10 @@ class Connection final : private ReadinessHandler {
   [[nodiscard]] bool has_failed() const { return state_ == State::kFailed; }
   [[nodiscard]] bool is_pooled() const { return pooled_; }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_.size(); }
+  /// One that is long is the last one.
+  [[nodiscard]] bool has_long() const {
+    return !in_flight_.empty() && in_flight_.back().command.is_long;
+  }
 
  private:
   enum class State : std::uint8_t {

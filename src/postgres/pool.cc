@@ -63,21 +63,31 @@ void Pool::Run(Command command) {
 void Pool::Dispatch() {
   // A command that fails while it is sent brings us back here; the loop below goes on anyway.
   if (std::exchange(dispatching_, true)) return;
-  while (!waiting_.empty() && !closed_) {
+  while (!closed_ && NextToSend() != waiting_.end()) {
     Connection* const connection = LeastLoaded();
     if (connection == nullptr || connection->in_flight() > 0) OpenOneMore();
     if (connection == nullptr || connection->in_flight() >= options_.pipelined_max) break;
-    Command command = std::move(waiting_.front());
-    waiting_.pop_front();
+    const auto next = NextToSend();
+    Command command = std::move(*next);
+    waiting_.erase(next);
     connection->Send(std::move(command));
   }
   dispatching_ = false;
 }
 
+std::deque<Command>::iterator Pool::NextToSend() {
+  const auto longs =
+      std::ranges::count_if(connections_, [](const auto& one) { return one->has_long(); });
+  const std::size_t longs_max = std::max<std::size_t>(options_.connections_max, 2) - 1;
+  const bool may_send_long = static_cast<std::size_t>(longs) < longs_max;
+  return std::ranges::find_if(
+      waiting_, [may_send_long](const Command& one) { return may_send_long || !one.is_long; });
+}
+
 Connection* Pool::LeastLoaded() {
   Connection* least = nullptr;
   for (const auto& connection : connections_) {
-    if (connection->is_ready() &&
+    if (connection->is_ready() && !connection->has_long() &&
         (least == nullptr || connection->in_flight() < least->in_flight()))
       least = connection.get();
   }

@@ -59,6 +59,9 @@ class Pool final : private Connection::Host {
   void Tick();
   void TickLater();
   void Dispatch();
+  /// The first one that may be sent now; their end if none may.
+  [[nodiscard]] std::deque<Command>::iterator NextToSend();
+  /// Of those that take another command.
   [[nodiscard]] Connection* LeastLoaded();
   void OpenOneMore();
   void Listen();

@@ -31,6 +31,13 @@ constexpr Sql kRelease{.text =
                            "$4::bigint, $5::bigint)"};
 constexpr Sql kLook{.text = "SELECT * FROM itemgate.claim_state_of($1::bytea, $2::text, 0)"};
 
+constexpr Duration kLong = std::chrono::seconds(1);
+
+/// What a slow line may take for it: a second for each MiB.
+Duration TravelTimeOf(std::string_view content) {
+  return Duration(std::chrono::seconds(1)) * static_cast<std::int64_t>(content.size()) / (1 << 20);
+}
+
 Statement About(const Sql& sql, const ContentKey& key) {
   Statement statement{.sql = &sql};
   const auto& digest = key.digest.bytes;
@@ -64,7 +71,7 @@ void PostgresClaims::Claim(const ContentKey& key, std::int64_t attempt, Done don
   membership_.StartHeart();
   Statement statement = About(kClaim, key);
   statement.parameters.Add(attempt).Add(options_.server).Add(options_.generation);
-  Ask({std::move(statement)}, std::move(done));
+  Ask({.statements = {std::move(statement)}}, std::move(done));
 }
 
 void PostgresClaims::TakeOver(const ContentKey& key, const ClaimHolder& seen, std::int64_t attempt,
@@ -77,48 +84,54 @@ void PostgresClaims::TakeOver(const ContentKey& key, const ClaimHolder& seen, st
       .Add(seen.attempt)
       .Add(seen.fence.generation)
       .Add(seen.fence.epoch);
-  Ask({std::move(statement)}, std::move(done));
+  Ask({.statements = {std::move(statement)}}, std::move(done));
 }
 
 void PostgresClaims::Confirm(const ContentKey& key, const ClaimHolder& mine,
                              std::string_view content, std::string_view media_type, Done done) {
   Statement statement = OfHolder(kConfirm, key, mine);
   statement.parameters.Add(std::int64_t{key.length}).Add(media_type).Add(content);
-  Ask({std::move(statement), ClaimHints::Telling(key)}, std::move(done));
+  Ask({.statements = {std::move(statement), ClaimHints::Telling(key)},
+       .on_the_way = TravelTimeOf(content)},
+      std::move(done));
 }
 
 void PostgresClaims::Park(const ContentKey& key, const ClaimHolder& mine, Done done) {
-  Ask({OfHolder(kPark, key, mine), ClaimHints::Telling(key)}, std::move(done));
+  Ask({.statements = {OfHolder(kPark, key, mine), ClaimHints::Telling(key)}}, std::move(done));
 }
 
 void PostgresClaims::Release(const ContentKey& key, const ClaimHolder& mine, Done done) {
-  Ask({OfHolder(kRelease, key, mine), ClaimHints::Telling(key)}, std::move(done));
+  Ask({.statements = {OfHolder(kRelease, key, mine), ClaimHints::Telling(key)}}, std::move(done));
 }
 
 void PostgresClaims::Look(const ContentKey& key, Done done) {
-  Ask({About(kLook, key)}, std::move(done));
+  Ask({.statements = {About(kLook, key)}}, std::move(done));
 }
 
 /// All of these statements may be sent twice: the second finds what the first has done. So a lost answer is asked for
 /// again. So is one whose commit did not wait for its standby: the next writes again, and waits.
-void PostgresClaims::Ask(Statements statements, Done done) {
-  Try(std::move(statements), client_.Now() + options_.timeout, std::move(done), /*in_doubt=*/false);
+void PostgresClaims::Ask(Asking asking, Done done) {
+  asking.deadline = client_.Now() + options_.timeout + 2 * asking.on_the_way;
+  Try(std::move(asking), std::move(done));
 }
 
-void PostgresClaims::Try(Statements statements, Instant deadline, Done done, bool in_doubt) {
-  postgres::Command command{.statements = statements,
-                            .deadline = std::min(deadline, client_.Now() + options_.timeout / 2),
-                            .if_unreachable = postgres::IfUnreachable::kWait};
-  command.done = [this, statements = std::move(statements), deadline, done = std::move(done),
-                  in_doubt](const Answer& answer) mutable {
-    if (answer) return Tell(StateOf(answer->front(), in_doubt), std::move(done));
+void PostgresClaims::Try(Asking asking, Done done) {
+  const Instant try_deadline = client_.Now() + options_.timeout / 2 + asking.on_the_way;
+  postgres::Command command{.statements = asking.statements,
+                            .deadline = std::min(asking.deadline, try_deadline),
+                            .if_unreachable = postgres::IfUnreachable::kWait,
+                            .is_long = asking.on_the_way >= kLong};
+  command.done = [this, asking = std::move(asking),
+                  done = std::move(done)](const Answer& answer) mutable {
+    if (answer) return Tell(StateOf(answer->front(), asking.in_doubt), std::move(done));
     const auto& [error, fate] = answer.error();
-    in_doubt = in_doubt || fate == Fate::kUnknown || fate == Fate::kDoubtful;
+    asking.in_doubt = asking.in_doubt || fate == Fate::kUnknown || fate == Fate::kDoubtful;
     const bool may_try_again = fate != Fate::kNotSent && fate != Fate::kRefused;
-    if (may_try_again && client_.Now() < deadline && !stopped_.load(std::memory_order_relaxed))
-      return Try(std::move(statements), deadline, std::move(done), in_doubt);
-    done(in_doubt ? Fail(ErrorCode::kUnknown, error.message)
-                  : std::unexpected(postgres::WhileServing(error)));
+    if (may_try_again && client_.Now() < asking.deadline &&
+        !stopped_.load(std::memory_order_relaxed))
+      return Try(std::move(asking), std::move(done));
+    done(asking.in_doubt ? Fail(ErrorCode::kUnknown, error.message)
+                         : std::unexpected(postgres::WhileServing(error)));
   };
   client_.Run(std::move(command));
 }

@@ -60,8 +60,14 @@ class PostgresClaims final : public ClaimStore {
 
  private:
   using Statements = std::vector<postgres::Statement>;  // the first one tells the state
-  void Ask(Statements statements, Done done);
-  void Try(Statements statements, Instant deadline, Done done, bool in_doubt);
+  struct Asking {
+    Statements statements;
+    Duration on_the_way{};  // how long the statements may travel, besides the time to answer them
+    Instant deadline{};
+    bool in_doubt = false;  // an earlier try was never answered
+  };
+  void Ask(Asking asking, Done done);
+  void Try(Asking asking, Done done);
   void Tell(const ClaimState& state, Done done);
 
   postgres::Client& client_;
