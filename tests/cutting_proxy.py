@@ -14,6 +14,7 @@ class CuttingProxy:
 
     before   the bytes are not handed on, and the connection is reset: nothing has happened
     after    they are, the answer is waited for and lost, and the connection is reset: it has happened, unseen
+    late     they are kept back, the connection is lost, and land() hands them on: it happens when nobody expects it
     silent   they are, and no connection hands any answer on until heal(): as behind a one-way partition
 
     A context manager. Each cut takes place once.
@@ -24,6 +25,8 @@ class CuttingProxy:
         self.port = free_port()
         self.cuts = 0
         self._marker = None
+        self._lock = threading.Lock()  # of the next cut
+        self._late = []  # (may be handed on, has happened)
         self._silent = threading.Event()
         self._open = []
 
@@ -39,11 +42,21 @@ class CuttingProxy:
         self._listener.close()
         for one in self._open:
             shut(one)
+        for handed_on, _ in self._late:
+            handed_on.set()
         for thread in self._threads[1:]:
             thread.join()
 
     def cut(self, marker, how):
-        self._how, self._marker = how, marker.encode()
+        with self._lock:
+            self._how, self._marker = how, marker.encode()
+
+    def land(self):
+        """What was kept back happens now."""
+        for handed_on, happened in self._late:
+            handed_on.set()
+            happened.wait()
+        self._late.clear()
 
     def heal(self):
         """Connections whose answers were kept back are reset, and later ones work."""
@@ -72,25 +85,36 @@ class CuttingProxy:
     def _requests(self, client, server, losing, answered):
         try:
             while data := client.recv(1 << 16):
-                if self._marker and self._marker in data:
-                    self._marker, how = None, self._how
-                    self.cuts += 1
-                    if how == "before":
-                        break
+                how = self._cut_of(data)
+                if how == "before":
+                    break
+                if how:
                     losing.set()
-                    if how == "silent":
-                        self._silent.set()
-                    server.sendall(data)
-                    if how == "after":
-                        answered.wait()
-                        break
-                else:
-                    server.sendall(data)
+                if how == "late":
+                    handed_on = threading.Event()
+                    self._late.append((handed_on, answered))
+                    shut(client)
+                    handed_on.wait()
+                if how == "silent":
+                    self._silent.set()
+                server.sendall(data)
+                if how in ("after", "late"):
+                    answered.wait()
+                    break
         except OSError:
             pass
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         shut(client)
         shut(server)
+
+    def _cut_of(self, data):
+        """How this is cut; None if it is not."""
+        with self._lock:
+            if self._marker is None or self._marker not in data:
+                return None
+            self._marker = None
+            self.cuts += 1
+            return self._how
 
     def _answers(self, client, server, losing, answered):
         try:
