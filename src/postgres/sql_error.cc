@@ -48,6 +48,12 @@ constexpr std::array kMeanings{
     Meaning{"0A", ErrorCode::kUnsupported, "this database lacks what Itemgate needs"},
 };
 
+// What OpenSSL says, and libpq hands on, of a certificate that is not trusted.
+constexpr std::string_view kNotTrusted = "certificate verify failed";
+constexpr std::string_view kTrust =
+    "; sslrootcert must name the authority that signed the server's certificate, which must be "
+    "valid today";
+
 constexpr std::size_t kSqlStateSize = 5;
 
 /// Where the SQLSTATE stands in a line such as "… FATAL:  3D000: database \"x\" does not exist"; npos if it has none.
@@ -96,6 +102,7 @@ Error ConnectErrorOf(std::string_view libpq_text) {
   }
   text = OneLine(text);
   if (text.empty()) text = "the connection was lost";
+  if (text.contains(kNotTrusted)) text += kTrust;
   return {ErrorCode::kUnavailable, ErrorOf({.sql_state = sql_state, .primary = text}).message};
 }
 

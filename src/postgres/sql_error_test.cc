@@ -58,6 +58,14 @@ TEST(SqlError, ServersThatDoNotAnswerNeedNoAdvice) {
   EXPECT_EQ(ConnectErrorOf("").message, "PostgreSQL: the connection was lost");
 }
 
+TEST(SqlError, ACertificateThatIsNotTrustedSaysWhoMustBe) {
+  EXPECT_THAT(
+      ConnectErrorOf("connection to server at \"db\", port 1 failed: SSL error: certificate "
+                     "verify failed\n")
+          .message,
+      HasSubstr("certificate verify failed; sslrootcert must name"));
+}
+
 TEST(SqlError, WhileServingNothingIsACallersFault) {
   for (const std::string_view state :
        {"42501", "42P01", "3F000", "42883", "0A000", "P0002", "28P01"})
