@@ -120,14 +120,39 @@ class RedisFails(ClusterTest):
     def test_scripts_forgotten(self):
         self.unnoticed(lambda: self.everywhere("SCRIPT", "FLUSH"))
 
-    def test_full_and_evicting(self):
+    def test_full_and_evicting_locks_alone(self):
         def fill():
-            self.everywhere("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
+            self.everywhere("CONFIG", "SET", "maxmemory-policy", "volatile-lru")  # entries never expire: refused
             self.everywhere("CONFIG", "SET", "maxmemory", "1")
+        self.unnoticed(fill, lambda: self.everywhere("CONFIG", "SET", "maxmemory", "0"))
 
-        def make_room():
-            self.everywhere("CONFIG", "SET", "maxmemory", "0")
-        self.unnoticed(fill, make_room)
+    def test_full_and_evicting_entries(self):
+        contents = [f"evicted {number}" for number in range(300)]
+        ids = [self.save(self.servers[0], content).id for content in contents]
+        self.everywhere("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        wait_until(lambda: len(self.entries()) >= len(contents), "all are there")
+        entries, evicted = self.entries(), self.told("evicted_keys")
+
+        def fill():  # what comes from now on takes the place of something else
+            for redis in self.redis:
+                redis.command("CONFIG", "SET", "maxmemory", dict(self.info(redis))["used_memory"])
+        self.unnoticed(fill, lambda: self.everywhere("CONFIG", "SET", "maxmemory", "0"))
+        self.assertGreater(self.told("evicted_keys"), evicted)
+        self.assertGreater(len(entries - self.entries()), 0)  # not only locks
+        for content, id in zip(contents, ids):
+            again = self.save(self.servers[1], content)
+            self.assertEqual((again.status, again.outcome, again.id), (200, "duplicate", id))
+        self.audit()
+
+    def entries(self):
+        return {name for redis in self.redis for name in redis.command("KEYS", "seen:*").splitlines()}
+
+    @staticmethod
+    def info(redis):
+        return (line.strip().split(":", 1) for line in redis.command("INFO").splitlines() if ":" in line)
+
+    def told(self, name):
+        return sum(int(dict(self.info(redis))[name]) for redis in self.redis)
 
     def test_the_user_is_switched_off(self):
         def switch_off():
