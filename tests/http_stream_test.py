@@ -87,6 +87,12 @@ class BatchTest(ContractTest):
         lines = self.server.request("POST", "/v1/scopes/batch/items:batch", b'{"content":"scoped"}\n', NDJSON).lines()
         self.assertEqual(self.server.get(f"/v1/items/{lines[0]['id']}").fields["item-scope"], "batch")
 
+    def test_the_media_type_of_frames_is_refused_of_lines(self):
+        line = b'{"content":"of no media type"}\n'
+        answer = self.server.request("POST", "/v1/items:batch", line, NDJSON | {"Item-Media-Type": "text/b"})
+        self.assert_problem(answer, 400, "invalid_argument")
+        self.assertEqual(self.server.batch([{"content": "of no media type"}])[-1], self.summary(created=1))
+
     def test_lines_broken_anywhere_are_the_same_lines(self):
         body = b"".join(b'{"content": "broken \\u00e9 %d"}\n' % n for n in range(40))
         with self.server.connect() as connection:

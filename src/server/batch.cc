@@ -221,6 +221,10 @@ std::expected<BatchStream::Codec, Problem> CodecOf(ApiState& api, const RequestH
                                   .content_bytes_max = api.options.body_bytes_max},
         api.batch_gathered);
     codec.writer = std::make_unique<BatchRecordWriter>(terms.if_in_flight);
+  } else if (!head[Header::kItemMediaType].empty()) {
+    return std::unexpected(Problem{
+        .code = ProblemCode::kInvalidArgument,
+        .detail = "Item-Media-Type is for binary batches; give each line its own \"mediaType\""});
   } else {
     codec.reader = std::make_unique<NdjsonReader>(terms.scope, api.options.batch_line_bytes_max,
                                                   api.batch_gathered);
