@@ -15,7 +15,8 @@ from serving import ServerTest, wait_until
 
 OVERLOAD = 2  # times the peak
 CONNECTIONS, PIPELINED = 1024, 16  # so many that what is too much waits at the server and not at its senders
-ROUNDS_MAX = 3  # others may have the processors during one of them
+ROUNDS_MAX = 5  # others may have the processors during some of them
+ALWAYS_IN_FLIGHT = 4096  # so many saves are never refused
 RECOVERY_SECONDS = 10
 AT_ONCE_SECONDS = 1
 
@@ -53,12 +54,12 @@ class Witness(threading.Thread):
                 while not self._stopping.is_set():
                     contents = [b"%s %d" % (self._name, first + number) for number in range(self.AHEAD)]
                     first += self.AHEAD
-                    self._save(connection, contents)
-                    self._save(connection, contents)
+                    self.save(connection, contents)
+                    self.save(connection, contents)
         except (OSError, AssertionError) as error:
             self.wrong.append(error)
 
-    def _save(self, connection, contents):
+    def save(self, connection, contents):
         connection.send(b"".join(request_bytes("POST", "/v1/items", content) for content in contents))
         for content in contents:
             answer, known = connection.answer(), self.saved.get(content)
@@ -86,16 +87,17 @@ class OverloadTest(ServerTest):
         self.assertEqual((result["failures"]["connection_lost"], result["failures"]["malformed"]), (0, 0), result)
         return result
 
-    def overload(self, server, *peak_flags):
-        """Finds the peak in a closed loop, then offers twice that; gives which part of it was done, and the witness."""
-        peak = self.load(server, "--seconds", 1, *peak_flags)["requests_per_second"]
+    def overload(self, server, peak):
+        """Offers twice the peak beside a witness; gives how many a second were done, and how many refused."""
         with Witness(server, b"witness %d" % len(self.witnesses)) as witness:
             result = self.load(server, "--seconds", 2, "--connections", CONNECTIONS, "--pipeline", PIPELINED,
                                "--rate", OVERLOAD * peak)
         self.witnesses.append(witness)
         self.created += len(witness.saved)
-        self.assertGreater(result["statuses"].get("503", 0), 0, "nothing was too much")
-        return result["requests_per_second"] / peak, witness
+        return result["requests_per_second"], result["statuses"].get("503", 0)
+
+    def peak(self, server, *flags):
+        return self.load(server, "--seconds", 1, *flags)["requests_per_second"]
 
     def assert_recovers(self, server):
         """Soon a single save is answered at once, and the server is ready."""
@@ -110,14 +112,15 @@ class OverloadTest(ServerTest):
         wait_until(is_served, "a save is answered at once", deadline - time.monotonic())
         wait_until(lambda: server.manage("GET", "/readyz").status == 200, "ready", deadline - time.monotonic())
 
-    def assert_refused_well(self, witness, code):
+    def assert_refused_well(self, code):
         """Also that a content which is saved was never refused: it costs nearly nothing."""
-        self.assertEqual(witness.wrong, [])
-        self.assertTrue(witness.saved and witness.refusals, (len(witness.saved), len(witness.refusals)))
-        for refusal in witness.refusals.values():
-            self.assertEqual((refusal.code, refusal.outcome, refusal.closes), (code, "unavailable", False))
-            self.assertTrue(refusal.json()["retryable"])
-            self.assertGreaterEqual(int(refusal.fields["retry-after"]), 1)
+        for witness in self.witnesses:
+            self.assertEqual(witness.wrong, [])
+            self.assertTrue(witness.saved)
+            for refusal in witness.refusals.values():
+                self.assertEqual((refusal.code, refusal.outcome, refusal.closes), (code, "unavailable", False))
+                self.assertTrue(refusal.json()["retryable"])
+                self.assertGreaterEqual(int(refusal.fields["retry-after"]), 1)
 
     def assert_kept(self, server):
         """Everything acknowledged is there, once and under its id; nothing refused is, and nothing else."""
@@ -142,24 +145,36 @@ class OverloadTest(ServerTest):
         return dict(items)
 
     def test_twice_what_the_machine_can_do(self):
-        server = self.serve_many()
-        parts = []
-        while len(parts) < ROUNDS_MAX and max(parts, default=0) < 0.5:
-            part, witness = self.overload(server, "--connections", 64, "--pipeline", 8)
-            parts.append(part)
+        server, fair = self.serve_many(), False
+        best = self.peak(server, "--connections", 64, "--pipeline", 8)
+        while not fair and len(self.witnesses) < ROUNDS_MAX:
+            goodput, refused = self.overload(server, best)
+            print(f"peak {best:.0f}/s, then {goodput:.0f}/s and {refused} refused")
+            # Where the processors are what is short, requests wait in sockets and are not under way.
+            was_overload = refused > 0 or server.metric("itemgate_in_flight_peak") < ALWAYS_IN_FLIGHT
+            fair = was_overload and goodput >= 0.5 * best
+            best = max(best, goodput) if not was_overload else self.peak(server, "--connections", 64, "--pipeline", 8)
             self.assert_recovers(server)
-            self.assert_refused_well(witness, "overloaded")
-        print("of the peak:", *(f"{part:.2f}" for part in parts))
-        self.assertGreaterEqual(max(parts), 0.5)
+        self.assertTrue(fair)
+        self.assert_refused_well("overloaded")
         self.assert_kept(server)
 
     def test_twice_what_may_be_in_flight(self):
-        # 500 a second on whatever machine; so this test is a sharp one.
-        server = self.serve_many("--backend.simulated-delay", "200ms", "--limits.in-flight", "100")
-        part, witness = self.overload(server, "--connections", 90)
-        self.assertGreaterEqual(part, 0.75)
+        # 250 a second on whatever machine; so this test is a sharp one.
+        server = self.serve_many("--backend.simulated-delay", "200ms", "--limits.in-flight", "50")
+        peak = self.peak(server, "--connections", 45)
+        goodput, refused = self.overload(server, peak)
+        self.assertGreaterEqual(goodput, 0.7 * peak)
+        self.assertGreater(refused, 0)
+        burst = Witness(server, b"burst")
+        with server.connect() as connection:
+            burst.save(connection, [b"burst %d" % number for number in range(64)])
+        self.assertGreaterEqual(len(burst.saved), 50)
+        self.assertTrue(burst.refusals)
+        self.witnesses.append(burst)
+        self.created += len(burst.saved)
         self.assert_recovers(server)
-        self.assert_refused_well(witness, "too-many-in-flight")
+        self.assert_refused_well("too-many-in-flight")
         self.assert_kept(server)
 
 
