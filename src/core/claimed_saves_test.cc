@@ -50,6 +50,15 @@ class ClaimedSavesTest : public testing::Test {
     std::optional<Result<void>> result;
   };
 
+  /// Saves the first content, its claim in doubt, until the backend says that; gives the attempt.
+  std::int64_t EndInDoubtOfItsClaim(Error answer) {
+    claims_.LoseAnswerAfter(0);
+    Save(one_, first_);
+    executor_.Advance(1s);
+    const std::int64_t attempt = claims_.StateOf(first_.insertion.key).holder.attempt;
+    backend_.End(std::unexpected(std::move(answer)));
+    return attempt;
+  }
   void Save(ClaimedSaves& server, Saving& saving) {
     server.Save(saving.insertion,
                 [&saving](Result<void> result) { saving.result = std::move(result); });
@@ -263,11 +272,7 @@ TEST_F(ClaimedSavesTest, AClaimThatComesAfterItsReleaseIsTakenBack) {
 
 TEST_F(ClaimedSavesTest, AClaimOfItsOwnUnderWhichNothingWasSavedIsReleasedAsSoonAsItIsMet) {
   const ContentKey& key = first_.insertion.key;
-  claims_.LoseAnswerAfter(0);
-  Save(one_, first_);
-  executor_.Advance(1s);
-  const std::int64_t attempt = claims_.StateOf(key).holder.attempt;
-  backend_.End(Fail(ErrorCode::kFailed, "refused"));
+  const std::int64_t attempt = EndInDoubtOfItsClaim(Error(ErrorCode::kFailed, "refused"));
   claims_.ClaimLate(key, attempt, claims_.server());
   claims_.LoseAnswerAfter(1);  // that of the release
   Save(one_, second_);
@@ -280,11 +285,7 @@ TEST_F(ClaimedSavesTest, AClaimOfItsOwnUnderWhichNothingWasSavedIsReleasedAsSoon
 
 TEST_F(ClaimedSavesTest, AClaimOfItsOwnUnderWhichItWasSentIsNotReleased) {
   const ContentKey& key = first_.insertion.key;
-  claims_.LoseAnswerAfter(0);
-  Save(one_, first_);
-  executor_.Advance(1s);
-  const std::int64_t attempt = claims_.StateOf(key).holder.attempt;
-  backend_.End(Fail(ErrorCode::kUnknown, "no answer"));
+  const std::int64_t attempt = EndInDoubtOfItsClaim(Error(ErrorCode::kUnknown, "no answer"));
   claims_.Forget();  // an operator removed what was parked
   claims_.ClaimLate(key, attempt, claims_.server());
   Save(one_, second_);
