@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "net/wake_up.h"
+
 namespace itemgate {
 namespace {
 
@@ -147,11 +149,14 @@ void GroupCommit::FinishTurn(CommitRequest* first, const Result<void>& result) {
     const MutexLock lock(mutex_);
     known_items = waiting_items_;
   }
-  while (first != nullptr) {
-    CommitRequest& request = *std::exchange(first, first->next_);
-    known_items += request.insertions.size();
-    to_ring[static_cast<std::size_t>(request.bell_ - bells_.data())] = true;
-    request.Committed(result);
+  {
+    const HeldWakeUps held;
+    while (first != nullptr) {
+      CommitRequest& request = *std::exchange(first, first->next_);
+      known_items += request.insertions.size();
+      to_ring[static_cast<std::size_t>(request.bell_ - bells_.data())] = true;
+      request.Committed(result);
+    }
   }
   for (std::size_t i = 0; i < bells_.size(); ++i) {
     if (to_ring[i]) bells_[i].Ring();

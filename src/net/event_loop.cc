@@ -1,8 +1,6 @@
 #include "net/event_loop.h"
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <thread>
@@ -21,6 +20,7 @@
 #include "base/check.h"
 #include "base/mutex.h"
 #include "net/descriptor.h"
+#include "net/wake_up.h"
 
 namespace itemgate {
 namespace {
@@ -48,13 +48,10 @@ Readiness ReadinessOf(std::uint32_t events) {
 class EventLoop::Impl {
  public:
   explicit Impl(const Clock& clock)
-      : clock_(clock),
-        epoll_(epoll_create1(EPOLL_CLOEXEC)),
-        wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-        round_time_(clock.Now()) {
-    ITEMGATE_CHECK(epoll_.is_open() && wake_.is_open());
+      : clock_(clock), epoll_(epoll_create1(EPOLL_CLOEXEC)), round_time_(clock.Now()) {
+    ITEMGATE_CHECK(epoll_.is_open());
     epoll_event woken{.events = EPOLLIN | EPOLLET, .data = {.ptr = nullptr}};
-    ITEMGATE_CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &woken) == 0);
+    ITEMGATE_CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_up_->descriptor(), &woken) == 0);
   }
 
   void Run() EXCLUDES(mutex_) {
@@ -68,7 +65,7 @@ class EventLoop::Impl {
       const MutexLock lock(mutex_);
       stop_ = true;
     }
-    Wake();
+    wake_up_->Wake();
   }
 
   void Post(Task task) EXCLUDES(mutex_) {
@@ -76,7 +73,7 @@ class EventLoop::Impl {
       const MutexLock lock(mutex_);
       posted_.push_back(std::move(task));
     }
-    Wake();
+    HeldWakeUps::Wake(wake_up_);
   }
 
   TimerId PostAfter(Duration delay, Task task) EXCLUDES(mutex_) {
@@ -88,7 +85,7 @@ class EventLoop::Impl {
       timers_.emplace(std::pair(due, id), std::move(task));
       due_times_.emplace(id, due);
     }
-    Wake();
+    HeldWakeUps::Wake(wake_up_);
     return id;
   }
 
@@ -178,7 +175,7 @@ class EventLoop::Impl {
   /// How long to wait for events, in milliseconds; -1: for ever. Others wake the loop from here on.
   int TimeToSleep() EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
-    sleeping_ = true;
+    wake_up_->FallAsleep();
     if (!posted_.empty() || stop_) return 0;
     if (timers_.empty()) return -1;
     const Duration left = timers_.begin()->first.first - clock_.Now();
@@ -190,7 +187,7 @@ class EventLoop::Impl {
   void RunRound(int sleep_milliseconds) {
     const int count = epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
                                  sleep_milliseconds);
-    sleeping_ = false;
+    wake_up_->StayAwake();
     round_time_ = clock_.Now();
     round_ = std::span(events_).first(static_cast<std::size_t>(std::max(count, 0)));
     for (const epoll_event& event : round_) {
@@ -200,17 +197,11 @@ class EventLoop::Impl {
     round_ = {};
   }
 
-  void Wake() {
-    if (!sleeping_.exchange(false)) return;
-    const std::uint64_t one = 1;
-    // Each value that is written is an event of its own, so nobody reads them; there is room for 2^64.
-    [[maybe_unused]] const auto written = write(wake_.get(), &one, sizeof one);
-  }
-
   // Constant after construction.
   const Clock& clock_;
   const Descriptor epoll_;
-  const Descriptor wake_;
+  const std::shared_ptr<WakeUp> wake_up_ =
+      std::make_shared<WakeUp>();  // shared with who is about to wake it
 
   // The loop thread's own.
   std::array<epoll_event, kEventsOfARound> events_;
@@ -220,9 +211,6 @@ class EventLoop::Impl {
   std::vector<Task> for_the_end_;
 
   std::atomic<std::thread::id> thread_;
-  // True from before the loop looks at posted_ for the last time until it wakes; whoever makes it false wakes it.
-  // Sequentially consistent, together with mutex_.
-  std::atomic<bool> sleeping_ = false;
 
   Mutex mutex_;
   std::vector<Task> posted_ GUARDED_BY(mutex_);

@@ -13,13 +13,24 @@
 
 namespace itemgate {
 
+namespace {
+
+/// Of the calling thread. That it fails where a sandbox forbids it costs time only.
+void UseIdleTimeOnly() {
+  const sched_param none{};
+  static_cast<void>(pthread_setschedparam(pthread_self(), SCHED_IDLE, &none));
+}
+
+}  // namespace
+
 class ThreadExecutor::Impl {
  public:
-  Impl(const std::string& name, int thread_count) {
+  Impl(const std::string& name, int thread_count, Priority priority) {
     threads_.reserve(static_cast<std::size_t>(thread_count));
     for (int i = 0; i < thread_count; ++i) {
-      threads_.emplace_back([this, name] {
+      threads_.emplace_back([this, name, priority] {
         pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+        if (priority == Priority::kIdle) UseIdleTimeOnly();
         Work();
       });
     }
@@ -42,11 +53,11 @@ class ThreadExecutor::Impl {
       const MutexLock lock(mutex_);
       if (stopped_) return TimerId{};
       id = TimerId{++last_timer_};
-      const auto timer = timers_.emplace(std::pair(due, id), std::move(task)).first;
+      timers_.emplace(std::pair(due, id), std::move(task));
       due_times_.emplace(id, due);
-      earliest = timer == timers_.begin();
+      earliest = due < next_look_;
     }
-    if (earliest) changed_.NotifyOne();  // nobody sleeps until a later one than the earliest
+    if (earliest) changed_.NotifyOne();
     return id;
   }
 
@@ -91,14 +102,22 @@ class ThreadExecutor::Impl {
       if (!posted_.empty()) {
         Task task = std::move(posted_.front());
         posted_.pop_front();
+        if (!timers_.empty() && next_look_ == Instant::max()) changed_.NotifyOne();
         return task;
       }
       if (stopped_) return {};
-      if (timers_.empty())
-        changed_.Wait(mutex_);
-      else
-        changed_.WaitUntil(mutex_, timers_.begin()->first.first);
+      Sleep();
     }
+  }
+
+  /// Until something changes; one of those who sleep, until the first timer. If that is cancelled meanwhile it sleeps as
+  /// long all the same, so that a timer that comes and goes does not cost a wake-up each time.
+  void Sleep() REQUIRES(mutex_) {
+    const Instant first = timers_.empty() ? Instant::max() : timers_.begin()->first.first;
+    if (first >= next_look_) return changed_.Wait(mutex_);
+    next_look_ = first;
+    changed_.WaitUntil(mutex_, first);
+    if (next_look_ == first) next_look_ = Instant::max();
   }
 
   void TakeDue() REQUIRES(mutex_) {
@@ -123,10 +142,12 @@ class ThreadExecutor::Impl {
   std::uint64_t last_timer_ GUARDED_BY(mutex_) = 0;
   std::map<TimerKey, Task> timers_ GUARDED_BY(mutex_);
   std::unordered_map<TimerId, Instant> due_times_ GUARDED_BY(mutex_);
+  Instant next_look_ GUARDED_BY(mutex_) =
+      Instant::max();  // when a thread that sleeps will look at the timers
 };
 
-ThreadExecutor::ThreadExecutor(const std::string& name, int thread_count)
-    : impl_(std::make_unique<Impl>(name, thread_count)) {}
+ThreadExecutor::ThreadExecutor(const std::string& name, int thread_count, Priority priority)
+    : impl_(std::make_unique<Impl>(name, thread_count, priority)) {}
 
 ThreadExecutor::~ThreadExecutor() { Stop(); }
 

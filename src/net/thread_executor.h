@@ -12,8 +12,13 @@ namespace itemgate {
 /// An exception that leaves a task ends the process.
 class ThreadExecutor final : public Executor {
  public:
+  enum class Priority {
+    kNormal,
+    kIdle,  // takes processors that nobody else wants (SCHED_IDLE), and gives them up at once: for what nobody waits for
+  };
+
   /// Starts `thread_count` threads named `name` (at most 15 characters, seen in `top -H`).
-  ThreadExecutor(const std::string& name, int thread_count);
+  ThreadExecutor(const std::string& name, int thread_count, Priority priority = Priority::kNormal);
   /// Stops, if that was not done.
   ~ThreadExecutor() override;
 

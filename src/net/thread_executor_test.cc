@@ -1,5 +1,7 @@
 #include "net/thread_executor.h"
 
+#include <sched.h>
+
 #include <atomic>
 #include <future>
 #include <set>
@@ -28,6 +30,40 @@ TEST(ThreadExecutor, RunsDelayedTasksInTheOrderOfTheirTimes) {
   executor.PostAfter(std::chrono::milliseconds(1), [&] { order.push_back(1); });
   done.get_future().wait();
   EXPECT_EQ(order, (std::vector{1, 2}));
+}
+
+TEST(ThreadExecutor, WorksInIdleTimeIfItIsToldTo) {
+  ThreadExecutor executor("test", 1, ThreadExecutor::Priority::kIdle);
+  std::promise<int> policy;
+  executor.Post([&] { policy.set_value(sched_getscheduler(0)); });
+  EXPECT_EQ(policy.get_future().get(), SCHED_IDLE);
+}
+
+// The thread that slept until the timer may be the one that takes the task.
+TEST(ThreadExecutor, ATimerComesThoughAThreadIsBusy) {
+  ThreadExecutor executor("test", 2);
+  for (int i = 0; i < 20; ++i) {
+    std::promise<void> due;
+    std::promise<bool> came;
+    executor.PostAfter(std::chrono::milliseconds(5), [&] { due.set_value(); });
+    executor.Post([&] {
+      came.set_value(due.get_future().wait_for(std::chrono::seconds(10)) ==
+                     std::future_status::ready);
+    });
+    ASSERT_TRUE(came.get_future().get());
+  }
+}
+
+TEST(ThreadExecutor, AnEarlierTimerIsNotHeldUpByOneThatWasCancelled) {
+  ThreadExecutor executor("test", 1);
+  for (int i = 0; i < 20; ++i) {
+    std::promise<void> due;
+    executor.Cancel(executor.PostAfter(std::chrono::hours(2), [] {}));
+    const TimerId later = executor.PostAfter(std::chrono::hours(1), [] {});
+    executor.PostAfter(std::chrono::milliseconds(1), [&] { due.set_value(); });
+    ASSERT_EQ(due.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+    EXPECT_TRUE(executor.Cancel(later));
+  }
 }
 
 TEST(ThreadExecutor, ACancelledTaskNeverRunsAndIsCancelledOnce) {
