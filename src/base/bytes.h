@@ -18,6 +18,12 @@ template <std::integral T>
   return value;
 }
 
+/// Reads an integer in big-endian order: unsigned ones compare as their bytes do.
+template <std::integral T>
+[[nodiscard]] T LoadBig(const void* bytes) {
+  return std::byteswap(LoadLittle<T>(bytes));
+}
+
 /// Writes an integer in little-endian order to bytes of any alignment.
 template <std::integral T>
 void StoreLittle(void* bytes, T value) {

@@ -145,7 +145,9 @@ class KeyIndex::Impl : public std::enable_shared_from_this<Impl> {
       if (frozen_.empty()) return {};
       oldest = frozen_.front();
     }
-    std::vector<SortedRuns::Entry> entries(oldest->ids.begin(), oldest->ids.end());
+    std::vector<const SortedRuns::Entry*> entries;
+    entries.reserve(oldest->ids.size());
+    for (const SortedRuns::Entry& entry : oldest->ids) entries.push_back(&entry);
     if (auto added = runs_->AddRun(entries, oldest->last); !added) return added;
     const WriterLock lock(mutex_);
     frozen_.pop_front();

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
@@ -31,6 +32,11 @@ constexpr std::size_t kValueBytes = sizeof(std::uint64_t) + sizeof(std::uint32_t
 constexpr double kFilterBitsPerKey = 16;
 constexpr std::size_t kLookupKeys = 64;
 
+// Runs are written in small pieces, and synced while they grow: the kernel gives no processor away while it copies, and a
+// commit would wait behind whatever is on its way to the disk.
+constexpr std::size_t kWriteBytes = 64 << 10;
+constexpr std::size_t kUnsyncedBytes = 1 << 20;
+
 std::string DiskKey(const ContentKey& key) {
   std::string bytes(reinterpret_cast<const char*>(key.digest.bytes.data()),
                     key.digest.bytes.size());
@@ -38,11 +44,30 @@ std::string DiskKey(const ContentKey& key) {
   return bytes;
 }
 
-bool DiskKeyLess(const SortedRuns::Entry& left, const SortedRuns::Entry& right) {
-  const int order = std::memcmp(&left.first.digest, &right.first.digest, sizeof(Digest));
-  if (order != 0) return order < 0;
-  return DiskKey(left.first) < DiskKey(right.first);
+/// The key on disk, without a copy if it is the digest alone; else it stands in `scoped`.
+rocksdb::Slice SliceOf(const ContentKey& key, std::string& scoped) {
+  if (key.scope.is_default())
+    return {reinterpret_cast<const char*>(key.digest.bytes.data()), key.digest.bytes.size()};
+  scoped = DiskKey(key);
+  return scoped;
 }
+
+/// An entry and the head of its key, by which almost any two are told apart without a look at either.
+struct Ranked {
+  explicit Ranked(const SortedRuns::Entry* ranked)
+      : head(LoadBig<std::uint64_t>(ranked->first.digest.bytes.data())), entry(ranked) {}
+
+  friend bool operator<(const Ranked& left, const Ranked& right) {
+    if (left.head != right.head) return left.head < right.head;
+    const ContentKey& one = left.entry->first;
+    const ContentKey& other = right.entry->first;
+    if (one.digest != other.digest) return one.digest < other.digest;
+    return DiskKey(one) < DiskKey(other);
+  }
+
+  std::uint64_t head;
+  const SortedRuns::Entry* entry;
+};
 
 /// Keys that are looked up together, and where their ids belong. Small enough for the stack: a batch of thousands would
 /// else ask the system for fresh memory each time.
@@ -50,13 +75,7 @@ struct Lookup {
   void Add(const ContentKey& key, ItemId& id) {
     keys[count] = &key;
     ids[count] = &id;
-    if (key.scope.is_default()) {
-      slices[count] = {reinterpret_cast<const char*>(key.digest.bytes.data()),
-                       key.digest.bytes.size()};
-    } else {
-      scoped[count] = DiskKey(key);
-      slices[count] = scoped[count];
-    }
+    slices[count] = SliceOf(key, scoped[count]);
     ++count;
   }
   [[nodiscard]] bool is_full() const { return count == kLookupKeys; }
@@ -88,6 +107,8 @@ rocksdb::Options MakeOptions(rocksdb::Env* environment) {
   options.compression = rocksdb::kNoCompression;  // digests do not compress
   options.compaction_style = rocksdb::kCompactionStyleUniversal;
   options.max_background_jobs = 2;
+  options.writable_file_max_buffer_size = kWriteBytes;
+  options.bytes_per_sync = kUnsyncedBytes;
   options.level0_slowdown_writes_trigger = 40;
   options.level0_stop_writes_trigger = 60;
   options.allow_mmap_reads = false;
@@ -114,6 +135,9 @@ class SortedRuns::Impl {
         environment_(NewRocksdbEnvironment(files)),
         options_(MakeOptions(environment_.get())) {
     options_.info_log = std::make_shared<SilentLogger>();
+    // Nobody waits for a merge. That it cannot be had costs time only.
+    static_cast<void>(
+        environment_->LowerThreadPoolCPUPriority(rocksdb::Env::LOW, rocksdb::CpuPriority::kIdle));
   }
 
   Result<void> Open() {
@@ -136,7 +160,7 @@ class SortedRuns::Impl {
     return {};
   }
 
-  Result<void> AddRun(std::span<Entry> entries, ItemId through) {
+  Result<void> AddRun(std::span<const Entry* const> entries, ItemId through) {
     if (only_reads_) {
       if (const auto status = OpenForWriting(); !status.ok())
         return std::unexpected(ErrorOf(status));
@@ -144,9 +168,10 @@ class SortedRuns::Impl {
     const std::shared_ptr<rocksdb::DB> database = this->database();
     // After an error RocksDB takes nothing until it is told that things may have changed.
     static_cast<void>(database->Resume());
-    std::ranges::sort(entries, DiskKeyLess);
+    std::vector<Ranked> sorted(entries.begin(), entries.end());
+    std::sort(sorted.begin(), sorted.end());
     const std::string path = directory_ + "/run.new";
-    if (const auto status = WriteRun(path, entries, through); !status.ok())
+    if (const auto status = WriteRun(path, sorted, through); !status.ok())
       return std::unexpected(ErrorOf(status));
     rocksdb::IngestExternalFileOptions ingest;
     ingest.move_files = true;
@@ -248,18 +273,20 @@ class SortedRuns::Impl {
     return {};
   }
 
-  rocksdb::Status WriteRun(const std::string& path, std::span<const Entry> entries,
+  rocksdb::Status WriteRun(const std::string& path, std::span<const Ranked> sorted,
                            ItemId through) const {
-    rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options_);
+    rocksdb::SstFileWriter writer(rocksdb::EnvOptions(options_), options_);
     if (auto status = writer.Open(path); !status.ok()) return status;
     char value[kValueBytes];
     StoreLittle(value, through.value);
     if (auto status = writer.Put(kCompleteThrough, {value, sizeof through.value}); !status.ok())
       return status;
-    for (const auto& [key, id] : entries) {
+    std::string scoped;
+    for (const Ranked& ranked : sorted) {
+      const auto& [key, id] = *ranked.entry;
       StoreLittle(value, id.value);
       StoreLittle(value + sizeof id.value, key.length);
-      if (auto status = writer.Put(DiskKey(key), {value, sizeof value}); !status.ok())
+      if (auto status = writer.Put(SliceOf(key, scoped), {value, sizeof value}); !status.ok())
         return status;
     }
     return writer.Finish();
@@ -290,7 +317,7 @@ Result<std::unique_ptr<SortedRuns>> SortedRuns::Open(FileSystem& files,
 
 ItemId SortedRuns::complete_through() const { return ItemId{impl_->complete_through()}; }
 
-Result<void> SortedRuns::AddRun(std::span<Entry> entries, ItemId through) {
+Result<void> SortedRuns::AddRun(std::span<const Entry* const> entries, ItemId through) {
   return impl_->AddRun(entries, through);
 }
 

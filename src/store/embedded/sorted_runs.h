@@ -17,7 +17,7 @@ namespace itemgate {
 /// at a time.
 class SortedRuns {
  public:
-  using Entry = std::pair<ContentKey, ItemId>;
+  using Entry = std::pair<const ContentKey, ItemId>;
 
   /// Opens the runs in `directory`, creating it; if the disk is full, for reading, until a run can be added.
   /// `files` must outlive them.
@@ -28,8 +28,8 @@ class SortedRuns {
   /// The runs hold every item up to this id.
   [[nodiscard]] ItemId complete_through() const;
 
-  /// Adds keys, in any order, that make the runs complete through `through`; durable when it returns. Sorts `entries`.
-  [[nodiscard]] Result<void> AddRun(std::span<Entry> entries, ItemId through);
+  /// Adds keys, in any order, that make the runs complete through `through`; durable when it returns.
+  [[nodiscard]] Result<void> AddRun(std::span<const Entry* const> entries, ItemId through);
 
   /// Fills in the ids of the keys that are there; leaves the other ids alone. Skips keys whose id is not 0.
   [[nodiscard]] Result<void> Find(std::span<const ContentKey* const> keys,
