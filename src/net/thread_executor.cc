@@ -110,8 +110,8 @@ class ThreadExecutor::Impl {
     }
   }
 
-  /// Until something changes; one of those who sleep, until the first timer. If that is cancelled meanwhile it sleeps as
-  /// long all the same, so that a timer that comes and goes does not cost a wake-up each time.
+  /// Until something changes; one of those who sleep, until the first timer. If that is cancelled meanwhile it sleeps
+  /// as long all the same, so that a timer that comes and goes does not cost a wake-up each time.
   void Sleep() REQUIRES(mutex_) {
     const Instant first = timers_.empty() ? Instant::max() : timers_.begin()->first.first;
     if (first >= next_look_) return changed_.Wait(mutex_);

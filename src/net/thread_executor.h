@@ -14,7 +14,7 @@ class ThreadExecutor final : public Executor {
  public:
   enum class Priority {
     kNormal,
-    kIdle,  // takes processors that nobody else wants (SCHED_IDLE), and gives them up at once: for what nobody waits for
+    kIdle,  // for what nobody waits for: takes processors that nobody else wants (SCHED_IDLE), gives them up at once
   };
 
   /// Starts `thread_count` threads named `name` (at most 15 characters, seen in `top -H`).

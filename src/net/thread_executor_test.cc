@@ -1,6 +1,6 @@
 #include "net/thread_executor.h"
 
-#include <sched.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <future>
@@ -35,7 +35,12 @@ TEST(ThreadExecutor, RunsDelayedTasksInTheOrderOfTheirTimes) {
 TEST(ThreadExecutor, WorksInIdleTimeIfItIsToldTo) {
   ThreadExecutor executor("test", 1, ThreadExecutor::Priority::kIdle);
   std::promise<int> policy;
-  executor.Post([&] { policy.set_value(sched_getscheduler(0)); });
+  executor.Post([&] {
+    int of_thread = 0;
+    sched_param parameters{};
+    pthread_getschedparam(pthread_self(), &of_thread, &parameters);
+    policy.set_value(of_thread);
+  });
   EXPECT_EQ(policy.get_future().get(), SCHED_IDLE);
 }
 

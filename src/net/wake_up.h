@@ -33,8 +33,8 @@ class WakeUp {
   std::atomic<bool> asleep_ = false;
 };
 
-/// While this exists, those whom its thread would wake are woken at its end, or in between when work for many was given:
-/// once for all of it. A sleeper that is woken may take the processor away at once, and each time again.
+/// While this exists, those whom its thread would wake are woken at its end, or in between when much was given: once
+/// for all of it. A sleeper that is woken may take the processor away at once, and each time again.
 ///
 /// One inside another changes nothing. REQUIRES: its thread does not wait for what they do.
 class HeldWakeUps {

@@ -32,8 +32,8 @@ constexpr std::size_t kValueBytes = sizeof(std::uint64_t) + sizeof(std::uint32_t
 constexpr double kFilterBitsPerKey = 16;
 constexpr std::size_t kLookupKeys = 64;
 
-// Runs are written in small pieces, and synced while they grow: the kernel gives no processor away while it copies, and a
-// commit would wait behind whatever is on its way to the disk.
+// Runs are written in small pieces, and synced while they grow: the kernel gives no processor away while it copies, and
+// a commit would wait behind whatever is on its way to the disk.
 constexpr std::size_t kWriteBytes = 64 << 10;
 constexpr std::size_t kUnsyncedBytes = 1 << 20;
 
