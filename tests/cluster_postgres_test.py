@@ -316,5 +316,17 @@ class DiskOfTheLogIsFull(ClusterTest):
         return "No space left on device" in self.postgres.log
 
 
+class WayIsBad(ClusterTest):
+    FLAGS = ("--postgres.timeout", "2s")
+    OPTIONS = {"redis": 0, "servers": 1}
+
+    def test_behind_a_host_that_takes_connections_and_never_answers_the_next_one_is_reached(self):
+        silent = self.enterContext(socket.create_server(("127.0.0.1", 0)))
+        both = self.postgres.url.replace("@", f"@127.0.0.1:{silent.getsockname()[1]},")
+        saved = self.save(self.cluster.add_server(store=both), "to the second host")
+        self.assertEqual(saved.status, 201, saved)
+        self.audit()
+
+
 if __name__ == "__main__":
     unittest.main()

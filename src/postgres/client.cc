@@ -1,6 +1,5 @@
 #include "postgres/client.h"
 
-#include <libpq-fe.h>
 #include <sys/prctl.h>
 
 #include <future>
@@ -8,6 +7,7 @@
 #include <utility>
 
 #include "net/event_loop.h"
+#include "postgres/hosts.h"
 
 namespace itemgate::postgres {
 
@@ -45,15 +45,8 @@ Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Client::~Client() = default;
 
 Result<std::unique_ptr<Client>> Client::Make(const Clock& clock, PoolOptions options) {
-  char* reason = nullptr;
-  PQconninfoOption* const parsed = PQconninfoParse(options.connection.url.c_str(), &reason);
-  const std::unique_ptr<char, void (*)(void*)> owned_reason(reason, &PQfreemem);
-  if (parsed == nullptr) {
-    std::string text = reason == nullptr ? "out of memory" : reason;
-    while (text.ends_with('\n')) text.pop_back();
-    return Fail(ErrorCode::kInvalidArgument, "this is not the URL of a database: " + text);
-  }
-  PQconninfoFree(parsed);
+  if (const auto hosts = HostsFrom(options.connection.url, 0); !hosts)
+    return std::unexpected(hosts.error());
   return std::unique_ptr<Client>(new Client(std::make_unique<Impl>(clock, std::move(options))));
 }
 

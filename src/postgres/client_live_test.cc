@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include "base/mutex.h"
+#include "net/tcp.h"
 #include "postgres/client.h"
 #include "postgres/session.h"
 #include "testing/postgres_server.h"
@@ -64,7 +65,21 @@ class ClientLiveTest : public testing::Test {
     }
   }
 
+  /// The URL with another host before its own: one that takes connections and never says anything.
+  [[nodiscard]] std::string BehindASilentHost() const {
+    std::string url = url_;
+    return url.insert(url.find('@') + 1, LocalAddress(silent_.get())->ToString() + ",");
+  }
+  /// How often it was tried to connect with that one.
+  [[nodiscard]] int CountSilences() const {
+    int count = 0;
+    while (AcceptTcp(silent_.get())) ++count;
+    return count;
+  }
+
   static inline std::unique_ptr<PostgresServer> server_;
+  const Descriptor silent_ =
+      ListenTcp(ResolveNumeric({.host = "127.0.0.1", .port = 0}).value(), SharePort::kNo).value();
   SystemClock clock_;
   std::string url_;
 };
@@ -147,6 +162,27 @@ TEST_F(ClientLiveTest, ASessionGivesAServerThatStandsStillUp) {
   server_->Resume();
   ASSERT_FALSE(session);
   EXPECT_EQ(session.error().code, ErrorCode::kUnavailable);
+}
+
+TEST_F(ClientLiveTest, ASessionPassesAHostThatSaysNothing) {
+  auto session = Session::Open(BehindASilentHost(), 1s);
+  ASSERT_TRUE(session) << session.error().message;
+  EXPECT_EQ(session->Run("SELECT 1"), "1");
+}
+
+TEST_F(ClientLiveTest, PassesAHostThatSaysNothingAndRemembersIt) {
+  url_ = BehindASilentHost();
+  PoolOptions options;
+  options.connection.connect_timeout = 1s;
+  const auto client = Connect(options);
+  EXPECT_EQ(CountOf(*client), 0);
+  server_->Query("postgres",
+                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname "
+                 "= '" +
+                     database() + "'");
+  while (!client->Call({Of(kCount)}, kPatience, IfUnreachable::kWait)) {
+  }
+  EXPECT_EQ(CountSilences(), 1);
 }
 
 TEST_F(ClientLiveTest, RefusesWhatIsNoUrl) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "postgres/hosts.h"
 #include "postgres/sql_error.h"
 
 namespace itemgate::postgres {
@@ -71,17 +72,30 @@ Connection::~Connection() {
     End(Error(ErrorCode::kUnavailable, "the connection to the database was closed"));
 }
 
-void Connection::Start(Instant now) {
+void Connection::Start(Instant now, std::size_t first_host) {
   state_ = State::kConnecting;
   connect_deadline_ = now + options_.connect_timeout;
   const std::string network_timeout = Milliseconds(options_.network_timeout);
-  // What the URL says goes before these; what stands behind "dbname" goes before the URL.
-  const std::array<const char*, 6> names{"tcp_user_timeout",          "keepalives_idle",
-                                         "fallback_application_name", "dbname",
-                                         "client_encoding",           nullptr};
-  const std::array<const char*, 6> values{
-      network_timeout.c_str(), "5",    options_.application_name.c_str(),
-      options_.url.c_str(),    "UTF8", nullptr};
+  const Hosts hosts = HostsFrom(options_.url, first_host).value_or(Hosts());
+  // What the URL says goes before these; what stands behind "dbname" goes before the URL, if it is not empty.
+  const std::array<const char*, 9> names{"tcp_user_timeout",
+                                         "keepalives_idle",
+                                         "fallback_application_name",
+                                         "dbname",
+                                         "host",
+                                         "hostaddr",
+                                         "port",
+                                         "client_encoding",
+                                         nullptr};
+  const std::array<const char*, 9> values{network_timeout.c_str(),
+                                          "5",
+                                          options_.application_name.c_str(),
+                                          options_.url.c_str(),
+                                          hosts.names.c_str(),
+                                          hosts.addresses.c_str(),
+                                          hosts.ports.c_str(),
+                                          "UTF8",
+                                          nullptr};
   libpq_.reset(PQconnectStartParams(names.data(), values.data(), /*expand_dbname=*/1));
   if (libpq_ == nullptr || PQstatus(libpq_.get()) == CONNECTION_BAD)
     return Fail(Error(ErrorCode::kUnavailable, LibraryMessage()));
@@ -279,8 +293,10 @@ void Connection::DeliverNotifications() {
 }
 
 void Connection::Tick(Instant now) {
-  if ((state_ == State::kConnecting || state_ == State::kPreparing) && now >= connect_deadline_)
+  if ((state_ == State::kConnecting || state_ == State::kPreparing) && now >= connect_deadline_) {
+    met_silence_ = true;
     return Fail(Error(ErrorCode::kUnavailable, "the database server did not answer in time"));
+  }
   if (state_ != State::kReady) return;
   for (const InFlight& sent : in_flight_) {
     if (now < sent.command.deadline) continue;

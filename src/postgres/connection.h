@@ -22,7 +22,8 @@ namespace itemgate::postgres {
 struct ConnectionOptions {
   std::string url;  // a libpq connection string or URI; TLS, users and hosts are its matter
   std::string application_name = "itemgate";
-  Duration connect_timeout = std::chrono::seconds(5);
+  Duration connect_timeout =
+      std::chrono::seconds(5);  // of one attempt, however many hosts it tries
   /// How long sent bytes may stay unacknowledged before the system gives the connection up (TCP_USER_TIMEOUT).
   Duration network_timeout = std::chrono::seconds(5);
   std::vector<const Sql*> prepared;  // by name, unless a pooler is between
@@ -54,8 +55,8 @@ class Connection final : private ReadinessHandler {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Begins to connect. Reports to the host, perhaps before it returns.
-  void Start(Instant now);
+  /// Begins to connect, that host of the URL first (see HostsFrom). Reports to its own host, perhaps before it returns.
+  void Start(Instant now, std::size_t first_host);
 
   /// Sends the command. REQUIRES: is_ready().
   void Send(Command command);
@@ -65,6 +66,8 @@ class Connection final : private ReadinessHandler {
 
   [[nodiscard]] bool is_ready() const { return state_ == State::kReady; }
   [[nodiscard]] bool has_failed() const { return state_ == State::kFailed; }
+  /// It failed, for who was to be connected with said nothing: perhaps the next one of the URL speaks.
+  [[nodiscard]] bool met_silence() const { return met_silence_; }
   [[nodiscard]] bool is_pooled() const { return pooled_; }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_.size(); }
   /// One that is long is the last one.
@@ -120,6 +123,7 @@ class Connection final : private ReadinessHandler {
   Readiness wanted_ = Readiness::kNone;
   State state_ = State::kNew;
   bool pooled_ = false;
+  bool met_silence_ = false;
   Instant connect_deadline_{};
   std::deque<InFlight> in_flight_;
 };

@@ -110,7 +110,7 @@ void Pool::OpenOneMore() {
     return;
   connections_.push_back(
       std::make_unique<Connection>(loop_, working_options_, static_cast<Connection::Host&>(*this)));
-  connections_.back()->Start(now);
+  connections_.back()->Start(now, first_host_);
 }
 
 void Pool::Listen() {
@@ -119,7 +119,7 @@ void Pool::Listen() {
   if (!listening_breaker_.MayTry(now)) return;
   listening_ = std::make_unique<Connection>(loop_, listening_options_,
                                             static_cast<Connection::Host&>(*this));
-  listening_->Start(now);
+  listening_->Start(now, first_host_);
 }
 
 void Pool::ConnectionReady(Connection& connection) {
@@ -137,6 +137,7 @@ void Pool::ConnectionFailed(Connection& connection, const Error& error) {
   const Instant now = loop_.RoundTime();
   if (&connection == listening_.get()) return listening_breaker_.Failed(now);
   last_error_ = error;
+  if (connection.met_silence()) ++first_host_;
   // Many are lost together when a server restarts; only attempts to come back count.
   (has_ready() ? growing_breaker_ : breaker_).Failed(now);
   reachable_.store(!breaker_.is_open(), std::memory_order_relaxed);

@@ -79,6 +79,7 @@ class Pool final : private Connection::Host {
   Breaker listening_breaker_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::unique_ptr<Connection> listening_;
+  std::size_t first_host_ = 0;  // of the URL: where the last one that said nothing was passed
   std::deque<Command> waiting_;
   Error last_error_{ErrorCode::kUnavailable, "the database server was not reached in time"};
   TimerId tick_{};

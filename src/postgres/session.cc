@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 
+#include "postgres/hosts.h"
 #include "postgres/sql_error.h"
 
 namespace itemgate::postgres {
@@ -22,22 +23,19 @@ bool Await(PGconn* connection, PostgresPollingStatusType wanted, std::chrono::mi
   return ready != 0;
 }
 
-/// Connects; no step of it may take longer than that.
-Result<void> Connect(PGconn* connection, Duration step_time) {
+/// Connects; no step of it may take longer than that. Whether it has (OK) or could not (FAILED); anything else: it
+/// waited for somebody who said nothing.
+PostgresPollingStatusType Connect(PGconn* connection, Duration step_time) {
   PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);  // see ConnectErrorOf
   const auto time = std::chrono::ceil<std::chrono::milliseconds>(step_time);
   auto status =
       PQstatus(connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (status == PGRES_POLLING_WRITING || status == PGRES_POLLING_READING) {
-    if (!Await(connection, status, time))
-      return Fail(ErrorCode::kUnavailable,
-                  "PostgreSQL: the database server did not answer in time");
+    if (!Await(connection, status, time)) break;
     status = PQconnectPoll(connection);
   }
-  if (status != PGRES_POLLING_OK)
-    return std::unexpected(ConnectErrorOf(PQerrorMessage(connection)));
   PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
-  return {};
+  return status;
 }
 
 }  // namespace
@@ -45,18 +43,35 @@ Result<void> Connect(PGconn* connection, Duration step_time) {
 void Session::Closer::operator()(pg_conn* connection) const { PQfinish(connection); }
 
 Result<Session> Session::Open(const std::string& url, Duration connect_timeout) {
-  // A host that is silent is given up early enough for the next one of the URL.
+  // A host that does not even acknowledge is given up early enough for libpq to go on to the next one of the URL; one
+  // that does, and then says nothing, is passed here.
   const std::string silence_max =
       std::to_string(std::chrono::ceil<std::chrono::milliseconds>(connect_timeout / 2).count());
-  const std::array<const char*, 4> names{"tcp_user_timeout", "fallback_application_name", "dbname",
-                                         nullptr};
-  const std::array<const char*, 4> values{silence_max.c_str(), "itemgate", url.c_str(), nullptr};
-  Session session(PQconnectStartParams(names.data(), values.data(), /*expand_dbname=*/1));
-  if (session.libpq_ == nullptr) return Fail(ErrorCode::kUnavailable, "out of memory");
-  if (auto connected = Connect(session.libpq_.get(), connect_timeout); !connected)
-    return std::unexpected(connected.error());
-  PQsetNoticeProcessor(session.libpq_.get(), [](void*, const char*) {}, nullptr);
-  return session;
+  for (std::size_t first = 0;; ++first) {
+    const Hosts hosts = HostsFrom(url, first).value_or(Hosts());
+    const std::array<const char*, 7> names{"tcp_user_timeout",
+                                           "fallback_application_name",
+                                           "dbname",
+                                           "host",
+                                           "hostaddr",
+                                           "port",
+                                           nullptr};
+    const std::array<const char*, 7> values{
+        silence_max.c_str(),     "itemgate",          url.c_str(), hosts.names.c_str(),
+        hosts.addresses.c_str(), hosts.ports.c_str(), nullptr};
+    Session session(PQconnectStartParams(names.data(), values.data(), /*expand_dbname=*/1));
+    if (session.libpq_ == nullptr) return Fail(ErrorCode::kUnavailable, "out of memory");
+    const PostgresPollingStatusType status = Connect(session.libpq_.get(), connect_timeout);
+    if (status == PGRES_POLLING_FAILED)
+      return std::unexpected(ConnectErrorOf(PQerrorMessage(session.libpq_.get())));
+    if (status == PGRES_POLLING_OK) {
+      PQsetNoticeProcessor(session.libpq_.get(), [](void*, const char*) {}, nullptr);
+      return session;
+    }
+    if (first + 1 == hosts.count)
+      return Fail(ErrorCode::kUnavailable,
+                  "PostgreSQL: the database server did not answer in time");
+  }
 }
 
 Result<std::string> Session::Run(const std::string& script) {

@@ -16,7 +16,8 @@ namespace itemgate::postgres {
 /// Closing (the destructor) ends a transaction that was not committed.
 class Session {
  public:
-  /// No step of connecting takes longer than the timeout. Fails with kUnavailable; the message says what to do.
+  /// No step of connecting takes longer than the timeout; after one that did it begins anew with the next host of the
+  /// URL. Fails with kUnavailable; the message says what to do.
   [[nodiscard]] static Result<Session> Open(const std::string& url, Duration connect_timeout);
 
   /// Runs statements separated by ";". The first value of the last one's first row as text; empty if there is none.

@@ -10,6 +10,7 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "postgres/client.h"
+#include "postgres/hosts.h"
 #include "postgres/sql_error.h"
 #include "store/postgres/claim_hints.h"
 #include "store/postgres/insert_batch.h"
@@ -46,7 +47,10 @@ constexpr postgres::Sql kKeepAliveCount{.text = "SET tcp_keepalives_count = 3"};
 postgres::PoolOptions PoolOptionsOf(const PostgresStore::Options& options, ClaimHints& hints) {
   postgres::PoolOptions pool;
   pool.connection.url = options.url;
-  pool.connection.connect_timeout = std::min<Duration>(options.timeout, std::chrono::seconds(5));
+  // So that each host of the URL has its turn within the time of a call.
+  const auto hosts = postgres::HostsFrom(options.url, 0).value_or(postgres::Hosts()).count;
+  pool.connection.connect_timeout = std::min<Duration>(
+      options.timeout / static_cast<std::int64_t>(hosts), std::chrono::seconds(5));
   pool.connection.prepared = {&kInsertItems, &kFindIds, &kGetItem, &kListItems};
   pool.connection.settings = {&kNoSequentialScans, &kNoCompiling, &kKeepAlive, &kKeepAliveInterval,
                               &kKeepAliveCount};
