@@ -327,6 +327,17 @@ class WayIsBad(ClusterTest):
         self.assertEqual(saved.status, 201, saved)
         self.audit()
 
+    def test_large_contents_get_the_time_that_their_way_takes(self):
+        proxy = self.enterContext(DelayingProxy(self.postgres.port))
+        store = self.postgres.url.replace(str(self.postgres.port), str(proxy.port))
+        server = self.cluster.add_server(store=store)
+        self.save(server, "connects")
+        proxy.bytes_per_second = 2 << 20  # so it takes two seconds, and each try had one
+        saved = self.save(server, "." * (4 << 20))
+        self.assertEqual(saved.status, 201, saved)
+        proxy.bytes_per_second = None
+        self.audit()
+
 
 if __name__ == "__main__":
     unittest.main()

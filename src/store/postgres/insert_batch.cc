@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "postgres/sql_error.h"
+#include "store/postgres/travel_time.h"
 
 namespace itemgate {
 namespace {
@@ -64,9 +65,15 @@ postgres::Parameters InsertBatch::MakeParameters(std::int64_t generation) const 
   return parameters;
 }
 
-Instant InsertBatch::TryDeadline(Instant now) const {
-  return std::min(options_.deadline, now + options_.try_timeout);
+Instant InsertBatch::Deadline() const {
+  return options_.deadline + 2 * TravelTimeOf(content_bytes_);
 }
+
+Instant InsertBatch::TryDeadline(Instant now) const {
+  return std::min(Deadline(), now + options_.try_timeout + TravelTimeOf(content_bytes_));
+}
+
+bool InsertBatch::is_long() const { return TravelTimeOf(content_bytes_) >= kLongTravel; }
 
 postgres::IfUnreachable InsertBatch::if_unreachable() const {
   return in_doubt_ ? postgres::IfUnreachable::kWait : postgres::IfUnreachable::kFail;
@@ -100,7 +107,7 @@ Result<InsertBatch::Next> InsertBatch::Fill(const Ids& ids) {
 }
 
 Result<InsertBatch::Next> InsertBatch::AfterFailure(const Failure& failure, Instant now) {
-  const bool may_try_again = tries_ < options_.tries_max && now < options_.deadline;
+  const bool may_try_again = tries_ < options_.tries_max && now < Deadline();
   switch (failure.fate) {
     case Fate::kDoubtful:  // asking again would find it, and call it safe
       return std::unexpected(failure.error);

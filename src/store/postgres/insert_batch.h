@@ -23,8 +23,8 @@ class InsertBatch {
  public:
   struct Options {
     std::int64_t attempt = 0;  // never used before: random
-    Instant deadline{};        // of all tries together
-    Duration try_timeout{};    // of one
+    Instant deadline{};        // of all tries together, but for the time that the contents travel
+    Duration try_timeout{};    // of one, likewise
     int tries_max = 10;
   };
 
@@ -40,6 +40,8 @@ class InsertBatch {
   /// The parameters of kInsertItems. Under another generation nothing is inserted.
   [[nodiscard]] postgres::Parameters MakeParameters(std::int64_t generation) const;
   [[nodiscard]] Instant TryDeadline(Instant now) const;
+  /// See postgres::Command.
+  [[nodiscard]] bool is_long() const;
   [[nodiscard]] postgres::IfUnreachable if_unreachable() const;
 
   /// For each distinct content the id of its item, negative if this attempt made it.
@@ -58,6 +60,7 @@ class InsertBatch {
     std::size_t first;  // in distinct_
   };
 
+  [[nodiscard]] Instant Deadline() const;
   [[nodiscard]] Result<Next> Fill(const Ids& ids);
   [[nodiscard]] Result<Next> AfterFailure(const postgres::Failure& failure, Instant now);
 

@@ -73,6 +73,19 @@ TEST_F(InsertBatchTest, GivesUpAtItsDeadline) {
   EXPECT_EQ(batch_.TryDeadline(kStart + 8s), kOptions.deadline);
 }
 
+TEST_F(InsertBatchTest, LargeContentsGetTheTimeThatTheirWayTakes) {
+  EXPECT_FALSE(batch_.is_long());
+  const std::string content(3 << 20, 'x');
+  Insertion large = InsertionOf(content);
+  Insertion* const pointer = &large;
+  InsertBatch batch({&pointer, 1}, kOptions);
+  EXPECT_TRUE(batch.is_long());
+  EXPECT_EQ(batch.TryDeadline(kStart), kStart + 5s + 3s);
+  EXPECT_EQ(batch.Take(FailedBy(Fate::kUnknown), kOptions.deadline), Next::kTryAgain);
+  EXPECT_EQ(batch.TryDeadline(kOptions.deadline), kOptions.deadline + 6s);
+  EXPECT_FALSE(batch.Take(FailedBy(Fate::kUnknown), kOptions.deadline + 6s));
+}
+
 TEST_F(InsertBatchTest, WhatLostARaceIsTriedAgainButNotForEver) {
   EXPECT_EQ(batch_.Take(FailedBy(Fate::kLostRace), kStart), Next::kTryAgain);
   EXPECT_EQ(batch_.Take(FailedBy(Fate::kLostRace), kStart), Next::kTryAgain);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "postgres/sql_error.h"
+#include "store/postgres/travel_time.h"
 
 namespace itemgate {
 namespace {
@@ -30,13 +31,6 @@ constexpr Sql kRelease{.text =
                            "SELECT * FROM itemgate.release($1::bytea, $2::text, $3::bigint, "
                            "$4::bigint, $5::bigint)"};
 constexpr Sql kLook{.text = "SELECT * FROM itemgate.claim_state_of($1::bytea, $2::text, 0)"};
-
-constexpr Duration kLong = std::chrono::seconds(1);
-
-/// What a slow line may take for it: a second for each MiB.
-Duration TravelTimeOf(std::string_view content) {
-  return Duration(std::chrono::seconds(1)) * static_cast<std::int64_t>(content.size()) / (1 << 20);
-}
 
 Statement About(const Sql& sql, const ContentKey& key) {
   Statement statement{.sql = &sql};
@@ -92,7 +86,7 @@ void PostgresClaims::Confirm(const ContentKey& key, const ClaimHolder& mine,
   Statement statement = OfHolder(kConfirm, key, mine);
   statement.parameters.Add(std::int64_t{key.length}).Add(media_type).Add(content);
   Ask({.statements = {std::move(statement), ClaimHints::Telling(key)},
-       .on_the_way = TravelTimeOf(content)},
+       .on_the_way = TravelTimeOf(content.size())},
       std::move(done));
 }
 
@@ -120,7 +114,7 @@ void PostgresClaims::Try(Asking asking, Done done) {
   postgres::Command command{.statements = asking.statements,
                             .deadline = std::min(asking.deadline, try_deadline),
                             .if_unreachable = postgres::IfUnreachable::kWait,
-                            .is_long = asking.on_the_way >= kLong};
+                            .is_long = asking.on_the_way >= kLongTravel};
   command.done = [this, asking = std::move(asking),
                   done = std::move(done)](const Answer& answer) mutable {
     if (answer) return Tell(StateOf(answer->front(), asking.in_doubt), std::move(done));

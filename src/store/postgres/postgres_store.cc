@@ -235,7 +235,8 @@ void PostgresStoreImpl::Insert(std::span<Insertion* const> batch, InsertDone don
 void PostgresStoreImpl::Try(std::unique_ptr<Running> running) {
   InsertBatch& batch = running->batch;
   postgres::Command command{.deadline = batch.TryDeadline(clock_.Now()),
-                            .if_unreachable = batch.if_unreachable()};
+                            .if_unreachable = batch.if_unreachable(),
+                            .is_long = batch.is_long()};
   command.statements.push_back(
       {.sql = &kInsertItems, .parameters = batch.MakeParameters(generation_)});
   command.done = [this, running = std::move(running)](const Answer& answer) mutable {
