@@ -284,14 +284,18 @@ Result<Rows> PostgresStoreImpl::Read(Statement statement) {
 Result<Rows> PostgresStoreImpl::LookInto(const Statement& statement) {
   const Instant deadline = clock_.Now() + options_.timeout;
   while (true) {
-    Answer answer = client_->Call({statement}, deadline - clock_.Now());
+    const Instant try_deadline = std::min(deadline, clock_.Now() + options_.timeout / 2);
+    Answer answer = client_->Call({statement}, try_deadline - clock_.Now());
     if (answer) {
       Heard();
       return std::move(answer->front());
     }
-    Error& error = answer.error().error;
-    if (answer.error().fate != Fate::kUnknown) return std::unexpected(std::move(error));
-    if (clock_.Now() >= deadline) return Fail(ErrorCode::kUnavailable, std::move(error.message));
+    auto& [error, fate] = answer.error();
+    const Instant now = clock_.Now();
+    // What was not sent in time found no connection; what was not sent at once was refused.
+    const bool may_come = fate == Fate::kUnknown || (fate == Fate::kNotSent && now >= try_deadline);
+    if (!may_come) return std::unexpected(std::move(error));
+    if (now >= deadline) return Fail(ErrorCode::kUnavailable, std::move(error.message));
   }
 }
 
