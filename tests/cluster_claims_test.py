@@ -66,6 +66,10 @@ class CutLine(Claims):
     def assert_failed(self, answer):
         self.assertEqual((answer.status, answer.code), (502, "save-failed"), answer)
 
+    def cut_release(self, content, how):
+        """Not one of a content before, which may be made again and again."""
+        self.proxy.cut(RELEASE, how, about=bytes.fromhex(digest_of(content)))
+
     def wait_for_cut(self):
         wait_until(lambda: self.proxy.cuts > self.cuts_before, "it is cut")
 
@@ -107,7 +111,7 @@ class CutLine(Claims):
             with self.subTest(how=how):
                 content = self.content()
                 self.backend.fail("save", content, 429)
-                self.proxy.cut(RELEASE, how)
+                self.cut_release(content, how)
                 self.assert_failed(self.unlucky.save(content))
                 self.assertEqual(self.claims(content), ["0"])
                 gate = self.backend.hold("save", content)
@@ -173,7 +177,7 @@ class CutLine(Claims):
     def test_behind_a_one_way_partition_what_is_released_is_saved_by_another(self):
         content = self.content()
         self.backend.fail("save", content, 429)
-        self.proxy.cut(RELEASE, "silent")
+        self.cut_release(content, "silent")
         asked = self.ask(self.unlucky, content)
         self.wait_for_cut()
         second = self.servers[0].save(content)

@@ -10,7 +10,7 @@ READY_FOR_QUERY = b"Z\0\0\0\5"  # PostgreSQL's last message of an answer
 
 
 class CuttingProxy:
-    """Hands bytes through, until the client sends `marker`; from then on, by `how`:
+    """Hands bytes through, until the client sends `marker`, and with it `about`; from then on, by `how`:
 
     before   the bytes are not handed on, and the connection is reset: nothing has happened
     after    they are, the answer is waited for and lost, and the connection is reset: it has happened, unseen
@@ -47,9 +47,9 @@ class CuttingProxy:
         for thread in self._threads[1:]:
             thread.join()
 
-    def cut(self, marker, how):
+    def cut(self, marker, how, about=b""):
         with self._lock:
-            self._how, self._marker = how, marker.encode()
+            self._how, self._marker, self._about = how, marker.encode(), about
 
     def land(self):
         """What was kept back happens now."""
@@ -110,7 +110,7 @@ class CuttingProxy:
     def _cut_of(self, data):
         """How this is cut; None if it is not."""
         with self._lock:
-            if self._marker is None or self._marker not in data:
+            if self._marker is None or self._marker not in data or self._about not in data:
                 return None
             self._marker = None
             self.cuts += 1

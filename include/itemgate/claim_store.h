@@ -54,8 +54,9 @@ struct ClaimState {
   };
   Kind kind = Kind::kNobody;
   ItemId id;
-  bool created = false;         // kSaved: by the attempt that asks
-  bool may_come_again = false;  // an earlier try was never answered: the store may yet run it
+  bool created = false;  // kSaved: by the attempt that asks
+  // An earlier try was never answered: the store may yet run it, or lose what it did in a failover.
+  bool may_come_again = false;
   ClaimHolder holder;
 };
 

@@ -127,11 +127,14 @@ void ClaimedSaves::GiveUp(const ContentKey& key, const Attempt& mine, Done done,
 }
 
 Detached ClaimedSaves::Insist(Ask ask, std::move_only_function<void(ClaimState)> told) {
+  bool in_doubt = false;
   Result<ClaimState> state = co_await Asked([&](auto done) { ask(std::move(done)); });
   while (!state) {
+    in_doubt = in_doubt || state.error().code == ErrorCode::kUnknown;
     (void)co_await Paused(parts_.executor, options_.poll_max);
     state = co_await Asked([&](auto done) { ask(std::move(done)); });
   }
+  state->may_come_again = state->may_come_again || in_doubt;
   told(*state);
 }
 
@@ -171,7 +174,8 @@ Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, bool in_doub
   if (is_early || sent.error().code == ErrorCode::kFailed) {
     const ClaimState left =
         co_await Insisted([&](auto told) { parts_.claims.Release(key, mine, std::move(told)); });
-    if (in_doubt) late_claims_->Release(key, mine);
+    // A release that is asked again finds nothing to write, and so does not wait for the standby either.
+    if (in_doubt || left.may_come_again) late_claims_->Release(key, mine);
     if (left.kind == Kind::kNobody)
       co_return End(mine.attempt, std::move(done), std::unexpected(sent.error()));
     // It was taken over meanwhile, by somebody who cannot know that nothing was sent.

@@ -270,6 +270,20 @@ TEST_F(ClaimedSavesTest, AClaimThatComesAfterItsReleaseIsTakenBack) {
   EXPECT_TRUE(second_.insertion.created);
 }
 
+TEST_F(ClaimedSavesTest, AClaimThatComesBackAfterAReleaseInDoubtIsTakenBack) {
+  const ContentKey& key = first_.insertion.key;
+  Save(one_, first_);
+  const std::int64_t attempt = claims_.StateOf(key).holder.attempt;
+  claims_.LoseAnswerAfter(0);  // that of the release
+  backend_.End(Fail(ErrorCode::kFailed, "refused"));
+  executor_.Advance(1s);
+  ASSERT_TRUE(first_.result);
+  EXPECT_EQ(claims_.claim_count(), 0U);
+  claims_.ClaimLate(key, attempt, /*server=*/0);  // a failover to where it was not yet released
+  executor_.Advance(1s);
+  EXPECT_EQ(claims_.claim_count(), 0U);
+}
+
 TEST_F(ClaimedSavesTest, AClaimOfItsOwnUnderWhichNothingWasSavedIsReleasedAsSoonAsItIsMet) {
   const ContentKey& key = first_.insertion.key;
   const std::int64_t attempt = EndInDoubtOfItsClaim(Error(ErrorCode::kFailed, "refused"));

@@ -12,8 +12,9 @@
 
 namespace itemgate {
 
-/// Takes back what of an attempt may come to the database when the attempt has ended: such a claim would hold its
-/// content for as long as this server lives. Tries after ever longer pauses; what fails is left to the next try.
+/// Takes back what of an attempt may come to the database when the attempt has ended, or come back there by a failover:
+/// such a claim would hold its content for as long as this server lives. Tries after ever longer pauses; what fails is
+/// left to the next try.
 ///
 /// Threads: any. Shared with its timers, which need nothing else of the service; the claims must outlive the last task
 /// of the executor, and the executor this.

@@ -103,7 +103,8 @@ void PostgresClaims::Look(const ContentKey& key, Done done) {
 }
 
 /// All of these statements may be sent twice: the second finds what the first has done. So a lost answer is asked for
-/// again. So is one whose commit did not wait for its standby: the next writes again, and waits.
+/// again. So is one whose commit did not wait for its standby: the next writes again, and waits; but for a release,
+/// which is then told to be in doubt.
 void PostgresClaims::Ask(Asking asking, Done done) {
   asking.deadline = client_.Now() + options_.timeout + 2 * asking.on_the_way;
   Try(std::move(asking), std::move(done));
