@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import signal
+import subprocess
 import tempfile
 import threading
 import unittest
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from backend_server import Backend, digest_of
 from blackbox import OK, run
-from postgres_serving import Postgres
+from postgres_serving import PROGRAMS, Postgres
 from serving import Server, wait_until
 
 LEASE_SECONDS = 2
@@ -63,6 +64,21 @@ class ThreeServers(unittest.TestCase):
 
     def claims(self, content, what="count(*)"):
         return self.postgres.query(f"SELECT {what} FROM itemgate.claim WHERE digest = '\\x{digest_of(content)}'")
+
+    @contextlib.contextmanager
+    def database_held(self):
+        """Nobody can make items meanwhile."""
+        psql = subprocess.Popen([PROGRAMS / "psql", "-X", "-q", "-A", "-t", self.postgres.url], text=True,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        with psql:
+            psql.stdin.write("BEGIN; SELECT 'held' FROM itemgate.store FOR UPDATE;\n")
+            psql.stdin.flush()
+            self.assertEqual(psql.stdout.readline(), "held\n")
+            yield
+            psql.communicate("COMMIT;\n")
+
+    def waiting_in_database(self):
+        return int(*self.postgres.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
 
     def assert_unknown(self, answer):
         self.assertEqual((answer.status, answer.code), (502, "save-unknown"), answer)

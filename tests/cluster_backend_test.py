@@ -6,17 +6,14 @@ same faults do where a lock alone keeps servers apart.
 """
 
 import concurrent.futures
-import contextlib
 import random
 import re
-import subprocess
 import threading
 import time
 import unittest
 
 from backend_server import digest_of
 from backend_serving import LEASE_SECONDS, ThreeServers, stopped
-from postgres_serving import PROGRAMS
 from serving import wait_until
 
 TAKE_OVER_SECONDS = LEASE_SECONDS + 1 + 7  # what is promised, and what a busy machine may add
@@ -127,21 +124,6 @@ class AtMostOnce(ThreeServers):
         self.assertEqual(second.status, 200, second)
         a.start()
         self.assert_saved(content, second)
-
-    @contextlib.contextmanager
-    def database_held(self):
-        """Nobody can make items meanwhile."""
-        psql = subprocess.Popen([PROGRAMS / "psql", "-X", "-q", "-A", "-t", self.postgres.url], text=True,
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        with psql:
-            psql.stdin.write("BEGIN; SELECT 'held' FROM itemgate.store FOR UPDATE;\n")
-            psql.stdin.flush()
-            self.assertEqual(psql.stdout.readline(), "held\n")
-            yield
-            psql.communicate("COMMIT;\n")
-
-    def waiting_in_database(self):
-        return int(*self.postgres.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
 
     def test_F47_a_save_of_more_than_the_lease_is_waited_for_and_blocks_nobody(self):
         slow, others = self.content(), [self.content() for _ in range(60)]
@@ -284,6 +266,24 @@ class AtMostOnce(ThreeServers):
         end.set()
         answers = told()
         self.judge(contents, answers)
+
+
+class Heartbeats(ThreeServers):
+    def test_a_server_with_many_confirms_that_wait_in_the_database_is_not_taken_for_dead(self):
+        busy, other, _ = self.servers
+        contents = [self.content() for _ in range(100)]
+        lines = [{"content": content.decode()} for content in contents]
+        epochs = "SELECT epoch, count(*) FROM itemgate.claim GROUP BY epoch"
+        with self.database_held():
+            batches = [self.pool.submit(busy.batch, lines)]
+            wait_until(lambda: self.waiting_in_database() and self.postgres.query(epochs) == ["1|100"],
+                       "they are claimed, and confirmed as soon as the database is free")
+            batches.append(self.pool.submit(other.batch, lines))  # it looks, and would take over
+            concurrent.futures.wait(batches, 4 * LEASE_SECONDS)
+            self.assertEqual(self.postgres.query(epochs), ["1|100"])
+        told = {(line["index"], line["id"]) for batch in batches for line in batch.result()[:len(contents)]}
+        self.assertEqual(len(told), len(contents))  # and so one id for each
+        self.assertEqual({self.backend.effects(content) for content in contents}, {1})
 
 
 if __name__ == "__main__":

@@ -127,6 +127,7 @@ class LocalItemgate final : public Itemgate {
                                        .connections_max = options.database_options.connections_max,
                                        .timeout = options.database_options.timeout,
                                        .hears_hints = options.backend != nullptr,
+                                       .lease = options.service.claim_lease,
                                        .on_news = options.on_saved});
       if (!opened) return std::unexpected(opened.error());
       database_ = opened->get();

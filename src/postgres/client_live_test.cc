@@ -228,6 +228,28 @@ TEST_F(ClientLiveTest, WhatIsLongIsNotEndedByTheDeadlinesOfOthers) {
   EXPECT_TRUE(second.get_future().get());
 }
 
+TEST_F(ClientLiveTest, WhatIsUrgentWaitsBehindNothingElse) {
+  PoolOptions options;
+  options.connections_max = 1;
+  options.pipelined_max = 1;
+  options.queued_max = 1;
+  const auto client = Connect(options);
+  const auto run = [&](const Sql& sql, bool is_urgent, std::promise<bool>* answered) {
+    client->Run({.statements = {Of(sql)},
+                 .deadline = clock_.Now() + kPatience,
+                 .is_urgent = is_urgent,
+                 .done = [answered](const Answer& answer) {
+                   if (answered != nullptr) answered->set_value(answer.has_value());
+                 }});
+  };
+  run(kSleep, /*is_urgent=*/false, nullptr);
+  AwaitSessions("SELECT pg_sleep", 1);
+  run(kCount, /*is_urgent=*/false, nullptr);  // and no more may wait
+  std::promise<bool> answered;
+  run(kCount, /*is_urgent=*/true, &answered);
+  EXPECT_TRUE(answered.get_future().get());
+}
+
 TEST_F(ClientLiveTest, OpensNoMoreConnectionsThanItMay) {
   PoolOptions options;
   options.connections_max = 3;

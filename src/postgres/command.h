@@ -79,6 +79,8 @@ struct Command {
   /// May take much longer than others. Nothing is sent behind it, for what does not get its answer in time ends the
   /// connection; and it leaves one connection to the others, if there are several.
   bool is_long = false;
+  /// Waits behind nothing that is not: a connection more is kept for such commands. They must be few and short.
+  bool is_urgent = false;
   std::move_only_function<void(Answer)> done;  // called exactly once, on the loop's thread
 };
 

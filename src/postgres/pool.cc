@@ -13,6 +13,7 @@ ConnectionOptions Working(ConnectionOptions options) {
   return options;
 }
 
+/// What is seldom run is not prepared.
 ConnectionOptions Listening(ConnectionOptions options) {
   options.prepared.clear();
   return options;
@@ -29,6 +30,7 @@ Pool::Pool(EventLoop& loop, PoolOptions options)
       options_(std::move(options)),
       listening_options_(Listening(options_.connection)),
       working_options_(Working(options_.connection)),
+      urgent_options_(Listening(working_options_)),
       breaker_(options_.breaker, options_.seed),
       growing_breaker_(options_.breaker, options_.seed + 2),
       listening_breaker_(options_.breaker, options_.seed + 1) {}
@@ -43,26 +45,31 @@ void Pool::Start() { Tick(); }
 void Pool::Close() {
   closed_ = true;
   listening_.reset();
+  urgent_.reset();
   connections_.clear();
-  for (Command& command : std::exchange(waiting_, {}))
-    Refuse(command, Error(ErrorCode::kUnavailable, "the database is being closed"));
+  for (std::deque<Command>* waiting : {&urgent_waiting_, &waiting_}) {
+    for (Command& command : std::exchange(*waiting, {}))
+      Refuse(command, Error(ErrorCode::kUnavailable, "the database is being closed"));
+  }
 }
 
 void Pool::Run(Command command) {
   if (closed_)
     return Refuse(command, Error(ErrorCode::kUnavailable, "the database is being closed"));
-  if (waiting_.size() >= options_.queued_max)
+  std::deque<Command>& waiting = command.is_urgent ? urgent_waiting_ : waiting_;
+  if (waiting.size() >= options_.queued_max)
     return Refuse(command,
                   Error(ErrorCode::kUnavailable, "too many commands wait for the database"));
   if (breaker_.is_open() && command.if_unreachable == IfUnreachable::kFail)
     return Refuse(command, last_error_);
-  waiting_.push_back(std::move(command));
+  waiting.push_back(std::move(command));
   Dispatch();
 }
 
 void Pool::Dispatch() {
   // A command that fails while it is sent brings us back here; the loop below goes on anyway.
   if (std::exchange(dispatching_, true)) return;
+  SendUrgent();
   while (!closed_ && NextToSend() != waiting_.end()) {
     Connection* const connection = LeastLoaded();
     if (connection == nullptr || connection->in_flight() > 0) OpenOneMore();
@@ -73,6 +80,16 @@ void Pool::Dispatch() {
     connection->Send(std::move(command));
   }
   dispatching_ = false;
+}
+
+void Pool::SendUrgent() {
+  while (!closed_ && !urgent_waiting_.empty()) {
+    if (!urgent_) urgent_ = Open(urgent_options_);
+    if (!urgent_ || !urgent_->is_ready() || urgent_->in_flight() >= options_.pipelined_max) return;
+    Command command = std::move(urgent_waiting_.front());
+    urgent_waiting_.pop_front();
+    urgent_->Send(std::move(command));
+  }
 }
 
 std::deque<Command>::iterator Pool::NextToSend() {
@@ -95,8 +112,10 @@ Connection* Pool::LeastLoaded() {
 }
 
 bool Pool::is_connecting() const {
-  return std::ranges::any_of(
-      connections_, [](const auto& one) { return !one->is_ready() && !one->has_failed(); });
+  const auto connects = [](const auto& one) {
+    return one && !one->is_ready() && !one->has_failed();
+  };
+  return connects(urgent_) || std::ranges::any_of(connections_, connects);
 }
 
 bool Pool::has_ready() const {
@@ -104,13 +123,18 @@ bool Pool::has_ready() const {
 }
 
 void Pool::OpenOneMore() {
+  if (connections_.size() >= options_.connections_max) return;
+  if (auto connection = Open(working_options_)) connections_.push_back(std::move(connection));
+}
+
+std::unique_ptr<Connection> Pool::Open(const ConnectionOptions& options) {
   const Instant now = loop_.RoundTime();
   const Breaker& breaker = has_ready() ? growing_breaker_ : breaker_;
-  if (connections_.size() >= options_.connections_max || is_connecting() || !breaker.MayTry(now))
-    return;
-  connections_.push_back(
-      std::make_unique<Connection>(loop_, working_options_, static_cast<Connection::Host&>(*this)));
-  connections_.back()->Start(now, first_host_);
+  if (is_connecting() || !breaker.MayTry(now)) return nullptr;
+  auto connection =
+      std::make_unique<Connection>(loop_, options, static_cast<Connection::Host&>(*this));
+  connection->Start(now, first_host_);
+  return connection;
 }
 
 void Pool::Listen() {
@@ -157,8 +181,10 @@ void Pool::Tick() {
   const Instant now = loop_.RoundTime();
   for (std::size_t i = 0; i < connections_.size(); ++i) connections_[i]->Tick(now);
   if (listening_) listening_->Tick(now);
+  if (urgent_) urgent_->Tick(now);
   RemoveFailed();
-  RefuseWaiting(now);
+  RefuseWaiting(urgent_waiting_, now);
+  RefuseWaiting(waiting_, now);
   if (connections_.empty()) OpenOneMore();
   Listen();
   Dispatch();
@@ -167,19 +193,20 @@ void Pool::Tick() {
 void Pool::RemoveFailed() {
   std::erase_if(connections_, [](const auto& connection) { return connection->has_failed(); });
   if (listening_ && listening_->has_failed()) listening_.reset();
+  if (urgent_ && urgent_->has_failed()) urgent_.reset();
 }
 
-void Pool::RefuseWaiting(Instant now) {
+void Pool::RefuseWaiting(std::deque<Command>& waiting, Instant now) {
   std::deque<Command> kept;
-  for (Command& command : std::exchange(waiting_, {})) {
+  for (Command& command : std::exchange(waiting, {})) {
     const bool hopeless = breaker_.is_open() && command.if_unreachable == IfUnreachable::kFail;
     if (hopeless || now >= command.deadline)
       Refuse(command, last_error_);
     else
       kept.push_back(std::move(command));
   }
-  for (Command& command : waiting_) kept.push_back(std::move(command));
-  waiting_ = std::move(kept);
+  for (Command& command : waiting) kept.push_back(std::move(command));
+  waiting = std::move(kept);
 }
 
 }  // namespace itemgate::postgres

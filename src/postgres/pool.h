@@ -20,7 +20,7 @@ namespace itemgate::postgres {
 
 struct PoolOptions {
   ConnectionOptions connection;     // `channels` here are listened to by a connection of its own
-  std::size_t connections_max = 8;  // besides the one that listens
+  std::size_t connections_max = 8;  // besides the one that listens, and the one for what is urgent
   std::size_t pipelined_max = 16;   // commands of one connection without an answer
   std::size_t queued_max =
       10'000;  // commands that wait for a connection; more fail with kUnavailable
@@ -59,14 +59,17 @@ class Pool final : private Connection::Host {
   void Tick();
   void TickLater();
   void Dispatch();
+  void SendUrgent();
   /// The first one that may be sent now; their end if none may.
   [[nodiscard]] std::deque<Command>::iterator NextToSend();
   /// Of those that take another command.
   [[nodiscard]] Connection* LeastLoaded();
   void OpenOneMore();
+  /// Begins one, unless another is being begun, or was in vain a moment ago.
+  [[nodiscard]] std::unique_ptr<Connection> Open(const ConnectionOptions& options);
   void Listen();
   void RemoveFailed();
-  void RefuseWaiting(Instant now);
+  void RefuseWaiting(std::deque<Command>& waiting, Instant now);
   [[nodiscard]] bool is_connecting() const;
   [[nodiscard]] bool has_ready() const;
 
@@ -74,13 +77,16 @@ class Pool final : private Connection::Host {
   const PoolOptions options_;
   const ConnectionOptions listening_options_;
   const ConnectionOptions working_options_;
+  const ConnectionOptions urgent_options_;
   Breaker breaker_;
   Breaker growing_breaker_;  // for more connections, while one stands
   Breaker listening_breaker_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::unique_ptr<Connection> listening_;
+  std::unique_ptr<Connection> urgent_;
   std::size_t first_host_ = 0;  // of the URL: where the last one that said nothing was passed
   std::deque<Command> waiting_;
+  std::deque<Command> urgent_waiting_;
   Error last_error_{ErrorCode::kUnavailable, "the database server was not reached in time"};
   TimerId tick_{};
   bool closed_ = false;

@@ -169,7 +169,7 @@ void PostgresMembership::Tell(Statement statement, Instant wait_until) {
       std::make_shared<std::promise<void>>();  // by whoever gets the answer, too: that may be later
   const std::future<void> answer = told->get_future();
   // Not the deadline of the wait: a connection with a command that is late is closed, whatever else is under way on it.
-  postgres::Command command{.deadline = client_.Now() + options_.timeout};
+  postgres::Command command{.deadline = client_.Now() + options_.timeout, .is_urgent = true};
   command.statements.push_back(std::move(statement));
   command.done = [told](const Answer&) { told->set_value(); };
   client_.Run(std::move(command));
@@ -177,7 +177,7 @@ void PostgresMembership::Tell(Statement statement, Instant wait_until) {
 }
 
 void PostgresMembership::Turn() {
-  postgres::Command command{.deadline = client_.Now() + options_.timeout};
+  postgres::Command command{.deadline = client_.Now() + options_.turn_timeout, .is_urgent = true};
   bool beats = false;
   bool looks = false;
   std::vector<MemberWatch::Dead> dead;

@@ -14,7 +14,8 @@ namespace itemgate {
 /// The servers of a database: one row of itemgate.server for each, which it counts up every second.
 ///
 /// A heartbeat and a look are one small transaction of their own, that locks nothing but the server's own row; inserts
-/// do not wait for it. The client must outlive it, and be closed before it is destroyed.
+/// do not wait for it, nor it for anything else that the client is asked. The client must outlive it, and be closed
+/// before it is destroyed.
 class PostgresMembership final : public Membership {
  public:
   struct Options {
@@ -22,6 +23,7 @@ class PostgresMembership final : public Membership {
     std::int64_t generation = 0;  // of the store, when it was opened
     Duration interval = std::chrono::seconds(1);
     Duration timeout = std::chrono::seconds(10);
+    Duration turn_timeout = std::chrono::seconds(3);  // of one heartbeat and look
     int missed_max = 5;      // heartbeats; after so many a server is said to be gone
     int forget_after = 600;  // and after so many removed
   };

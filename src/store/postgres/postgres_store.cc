@@ -61,6 +61,12 @@ postgres::PoolOptions PoolOptionsOf(const PostgresStore::Options& options, Claim
   return pool;
 }
 
+/// Of one heartbeat: there is time for another one within a lease.
+Duration TurnTimeoutOf(const PostgresStore::Options& options) {
+  const Duration third = std::max<Duration>(options.lease / 3, std::chrono::seconds(1));
+  return std::min(options.timeout, third);
+}
+
 /// What the tables say about themselves.
 struct Look {
   std::int64_t version = 0;
@@ -202,7 +208,8 @@ Result<void> PostgresStoreImpl::Start() {
       *client_, PostgresMembership::Options{.server = server,
                                             .generation = generation_,
                                             .interval = options_.poll_interval,
-                                            .timeout = options_.timeout});
+                                            .timeout = options_.timeout,
+                                            .turn_timeout = TurnTimeoutOf(options_)});
   claims_ = std::make_unique<PostgresClaims>(
       PostgresClaims::Parts{.client = *client_, .hints = hints_, .membership = *membership_},
       PostgresClaims::Options{.server = server,

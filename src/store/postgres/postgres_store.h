@@ -35,6 +35,9 @@ class PostgresStore : public ItemStore {
         std::chrono::seconds(10);  // of one call, tries and waiting for the database included
     Duration poll_interval = std::chrono::seconds(1);  // also between heartbeats
     bool hears_hints = false;                          // of claims: takes one connection more
+    /// After so long others take a server whose heartbeat does not move for dead: one that meets silence ends early
+    /// enough for the next.
+    Duration lease = std::chrono::seconds(10);
     /// Called when other servers made items; from a thread of the store's own.
     std::function<void()> on_news;
   };
