@@ -13,8 +13,8 @@
 
 namespace itemgate {
 
-/// Orders the attempts on one content, over crashes and failovers: a later one is greater. What a backend that fences
-/// is given.
+/// Orders those who hold one claim, one after the other, over crashes and failovers: who takes over has a greater one.
+/// Once the claim is gone, the next one of that content begins again: no backend could fence by it.
 struct Fence {
   std::int64_t generation = 0;  // of the store
   std::int64_t epoch = 0;       // of the claim within it

@@ -65,8 +65,8 @@ struct VerifyReport {
   std::uint64_t problem_count = 0;
 };
 
-/// A service with everything it runs on: threads, clock and store. Closing it (the destructor) finishes what was
-/// begun.
+/// A service with everything it runs on: threads, clock and store. Closing it (the destructor) finishes what was begun;
+/// with a backend that servers share, it waits for a database that is away, however long.
 class Itemgate {
  public:
   virtual ~Itemgate() = default;
