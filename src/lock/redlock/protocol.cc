@@ -1,6 +1,7 @@
 #include "lock/redlock/protocol.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -88,7 +89,9 @@ Step LockProtocol::Failed(RedLockStatus status, Instant now) {
   if (woken_) {
     Pause(now);
   } else if (attempts_left_ > 0) {
-    Pause(now + Duration(random_.Below(static_cast<std::uint64_t>(plan_.attempt_delay.count()))));
+    Duration longest = may_wait ? std::min(plan_.attempt_delay, plan_.retry) : plan_.attempt_delay;
+    if (std::exchange(was_hinted_, false)) longest /= 10;
+    Pause(now + Duration(random_.Below(static_cast<std::uint64_t>(longest.count()))));
   } else {
     const Duration half = plan_.retry / 2;
     const Duration jitter(random_.Below(static_cast<std::uint64_t>(half.count()) + 1));
@@ -120,6 +123,7 @@ Step LockProtocol::OnWake(Instant now) {
   if (now >= WaitEnd()) return {};  // or hints without end would keep the caller without end
   // It may come before the other nodes have heard of the release: then one more look follows soon.
   attempts_left_ = std::max(attempts_left_, 2);
+  was_hinted_ = true;
   if (state_ == State::kPausing) return Ask(now);
   woken_ = true;
   return {};

@@ -15,10 +15,11 @@ struct Plan {
   Duration expiry;
   Duration node_timeout;
 
-  int attempts = 1;        // in a row, before it waits or gives up
-  Duration attempt_delay;  // the longest random pause between those
-  Duration wait{};         // zero: it does not wait
-  Duration retry{};        // the longest pause while it waits
+  int attempts = 1;  // in a row, before it waits or gives up
+  Duration
+      attempt_delay;  // the longest random pause between those, or `retry` if it waits and that is less
+  Duration wait{};   // zero: it does not wait
+  Duration retry{};  // the longest pause while it waits
   RedLockDeadline deadline = RedLockDeadline::kCompatible;
 
   bool renew = true;
@@ -166,7 +167,8 @@ class LockProtocol {
   Instant started_;
   Instant asked_at_;  // when the round began
   int attempts_left_ = 0;
-  bool woken_ = false;  // while it was asking: the answer may be older than the hint
+  bool woken_ = false;       // while it was asking: the answer may be older than the hint
+  bool was_hinted_ = false;  // and has not paused since: the next pause is a short one
 
   bool renewing_ = false;
   Instant acquired_at_;
