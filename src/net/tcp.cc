@@ -13,6 +13,7 @@
 #include <expected>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace itemgate {
 namespace {
@@ -48,8 +49,8 @@ void SetNumber(int fd, int level, int option, std::int64_t value) {
   setsockopt(fd, level, option, &number, sizeof number);
 }
 
-/// The first address, or the error of getaddrinfo.
-std::expected<SocketAddress, int> LookUp(const Endpoint& endpoint, int flags) {
+/// All addresses, or the error of getaddrinfo.
+std::expected<std::vector<SocketAddress>, int> LookUp(const Endpoint& endpoint, int flags) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags;
@@ -58,11 +59,14 @@ std::expected<SocketAddress, int> LookUp(const Endpoint& endpoint, int flags) {
   if (const int error = getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &found);
       error != 0)
     return std::unexpected(error);
-  SocketAddress address;
-  std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
-  address.length = found->ai_addrlen;
+  std::vector<SocketAddress> addresses;
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    SocketAddress& address = addresses.emplace_back();
+    std::memcpy(&address.storage, one->ai_addr, one->ai_addrlen);
+    address.length = one->ai_addrlen;
+  }
   freeaddrinfo(found);
-  return address;
+  return addresses;
 }
 
 }  // namespace
@@ -107,16 +111,22 @@ std::string SocketAddress::ToString() const {
   return Endpoint{.host = HostText(), .port = PortOf(*this)}.ToString();
 }
 
-Result<SocketAddress> Resolve(const Endpoint& endpoint) {
-  const auto found = LookUp(endpoint, AI_NUMERICSERV);
-  if (found) return *found;
+Result<std::vector<SocketAddress>> ResolveAll(const Endpoint& endpoint) {
+  auto found = LookUp(endpoint, AI_NUMERICSERV);
+  if (found) return *std::move(found);
   return Fail(ErrorCode::kUnavailable,
               "cannot find the host \"" + endpoint.host + "\": " + gai_strerror(found.error()));
 }
 
+Result<SocketAddress> Resolve(const Endpoint& endpoint) {
+  const auto addresses = ResolveAll(endpoint);
+  if (!addresses) return std::unexpected(addresses.error());
+  return addresses->front();
+}
+
 Result<SocketAddress> ResolveNumeric(const Endpoint& endpoint) {
   const auto found = LookUp(endpoint, AI_NUMERICSERV | AI_NUMERICHOST);
-  if (found) return *found;
+  if (found) return found->front();
   return Fail(ErrorCode::kInvalidArgument, "\"" + endpoint.host + "\" is no address");
 }
 

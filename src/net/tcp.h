@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "itemgate/error.h"
 #include "net/descriptor.h"
@@ -20,6 +21,7 @@ struct Endpoint {
   /// "host:port", "1.2.3.4:port", "[::1]:port"; a port alone or ":port" means 127.0.0.1. Fails with kInvalidArgument.
   [[nodiscard]] static Result<Endpoint> Parse(std::string_view text);
   [[nodiscard]] std::string ToString() const;
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
 /// A resolved address.
@@ -33,8 +35,15 @@ struct SocketAddress {
   [[nodiscard]] std::string ToString() const;
 };
 
-/// Looks the host up; blocks on the resolver unless the host is an address. The first address it has.
+/// Looks the host up; blocks on the resolver unless the host is an address. All addresses that it has, at least one, in
+/// the order in which they are to be tried.
+[[nodiscard]] Result<std::vector<SocketAddress>> ResolveAll(const Endpoint& endpoint);
+
+/// The first of them.
 [[nodiscard]] Result<SocketAddress> Resolve(const Endpoint& endpoint);
+
+/// What looks a host up: ResolveAll, but in tests.
+using LookUpHost = Result<std::vector<SocketAddress>> (*)(const Endpoint&);
 
 /// The address that the host is; kInvalidArgument if it is a name. Never blocks.
 [[nodiscard]] Result<SocketAddress> ResolveNumeric(const Endpoint& endpoint);

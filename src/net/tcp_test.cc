@@ -80,6 +80,13 @@ TEST(Tcp, ANumericHostIsKnownWithoutALookUp) {
             ErrorCode::kInvalidArgument);
 }
 
+TEST(Tcp, AHostHasAtLeastOneAddressAndTheFirstIsResolved) {
+  const auto all = ResolveAll({.host = "localhost", .port = 80}).value();
+  ASSERT_FALSE(all.empty());
+  EXPECT_EQ(Resolve({.host = "localhost", .port = 80}).value().ToString(), all[0].ToString());
+  EXPECT_EQ(ResolveAll({.host = "no-such-host.invalid"}).error().code, ErrorCode::kUnavailable);
+}
+
 TEST(Tcp, SilenceIsLimitedAsAsked) {
   const auto socket = ListenTcp(AnyLoopbackPort(), SharePort::kNo).value();
   LimitSilence(socket.get(), std::chrono::milliseconds(1500));

@@ -1,6 +1,7 @@
 #include "redis/node.h"
 
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "net/transport.h"
@@ -87,13 +88,17 @@ class Node::Impl final : public std::enable_shared_from_this<Node::Impl>, privat
   }
 
   void SetEndpoint(const Endpoint& endpoint) {
-    options_.endpoint = endpoint;
+    SetNextEndpoint(endpoint);
     connection_.Drop({.kind = FailureKind::kDisconnected, .message = "now the node is here"},
                      context_.clock.Now());
     Settle();
   }
 
-  void SetNextEndpoint(const Endpoint& endpoint) { options_.endpoint = endpoint; }
+  void SetNextEndpoint(const Endpoint& endpoint) {
+    options_.endpoint = endpoint;
+    addresses_.clear();
+  }
+  [[nodiscard]] bool has_next_address() const { return !addresses_.empty(); }
 
   void Leave(const Failure& why) {
     connection_.Leave(why, context_.clock.Now());
@@ -129,23 +134,44 @@ class Node::Impl final : public std::enable_shared_from_this<Node::Impl>, privat
 
   void Open() {
     opened_ = connection_.transport_number();
-    if (const auto address = ResolveNumeric(options_.endpoint)) {
-      Connect(*address);
-      return;
-    }
-    context_.resolver.Post([weak = weak_from_this(), &loop = context_.loop, number = *opened_,
-                            endpoint = options_.endpoint] {
-      loop.Post([weak, number, address = Resolve(endpoint)] {
-        const auto self = weak.lock();
-        if (self == nullptr || self->closed_ || self->connection_.transport_number() != number)
-          return;
-        if (address)
-          self->Connect(*address);
-        else
-          self->Down({.kind = FailureKind::kUnreachable, .message = address.error().message});
-        self->Settle();
+    if (const auto address = ResolveNumeric(options_.endpoint)) return Connect(*address);
+    if (addresses_.empty()) return LookUp();
+    ConnectToNext();
+  }
+
+  /// One at a time, whose result is for whatever attempt is made then: while the resolver is busy with the name of
+  /// another node, attempts expire, and what they had asked for would keep it busy.
+  void LookUp() {
+    if (std::exchange(is_looking_up_, true)) return;
+    context_.resolver.Post([weak = weak_from_this(), &loop = context_.loop,
+                            look_up = context_.look_up, endpoint = options_.endpoint] {
+      if (weak.expired()) return;
+      loop.Post([weak, endpoint, addresses = look_up(endpoint)]() mutable {
+        if (const auto self = weak.lock(); self && !self->closed_)
+          self->LookedUp(endpoint, std::move(addresses));
       });
     });
+  }
+
+  void LookedUp(const Endpoint& endpoint, Result<std::vector<SocketAddress>> addresses) {
+    is_looking_up_ = false;
+    const bool is_awaited = connection_.wants_transport() &&
+                            opened_ == connection_.transport_number() && !transport_.is_open();
+    if (endpoint != options_.endpoint) {
+      if (is_awaited) Open();
+    } else if (addresses) {
+      addresses_ = *std::move(addresses);
+      if (is_awaited) ConnectToNext();
+    } else if (is_awaited) {
+      Down({.kind = FailureKind::kUnreachable, .message = addresses.error().message});
+    }
+    Settle();
+  }
+
+  void ConnectToNext() {
+    const SocketAddress next = addresses_.front();
+    addresses_.erase(addresses_.begin());
+    Connect(next);
   }
 
   void Connect(const SocketAddress& address) {
@@ -165,6 +191,7 @@ class Node::Impl final : public std::enable_shared_from_this<Node::Impl>, privat
   }
 
   void TransportUp() override {
+    addresses_.clear();
     connection_.TransportUp();
     Settle();
   }
@@ -205,8 +232,10 @@ class Node::Impl final : public std::enable_shared_from_this<Node::Impl>, privat
   const std::optional<TlsContext> tls_;
   Connection connection_;
   Transport transport_;
-  std::optional<std::uint64_t> opened_;  // the number of the transport that was opened last
-  bool settles_ = false;                 // Settle will be called
+  bool is_looking_up_ = false;
+  std::vector<SocketAddress> addresses_;  // of the endpoint, that the next attempts go to
+  std::optional<std::uint64_t> opened_;   // the number of the transport that was opened last
+  bool settles_ = false;                  // Settle will be called
   bool closed_ = false;
   TimerId timer_{};
   Instant armed_for_{};
@@ -240,6 +269,7 @@ void Node::TellMessages(MessageReceiver* messages) { impl_->connection().TellMes
 void Node::Flush() { impl_->Flush(); }
 void Node::SetEndpoint(const Endpoint& endpoint) { impl_->SetEndpoint(endpoint); }
 void Node::SetNextEndpoint(const Endpoint& endpoint) { impl_->SetNextEndpoint(endpoint); }
+bool Node::has_next_address() const { return impl_->has_next_address(); }
 void Node::Leave(const Failure& why) { impl_->Leave(why); }
 NodeState Node::state() const { return impl_->connection().state(); }
 const Failure& Node::last_failure() const { return impl_->connection().last_failure(); }

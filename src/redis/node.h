@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "itemgate/error.h"
 #include "net/event_loop.h"
+#include "net/tcp.h"
 #include "redis/call.h"
 #include "redis/command_list.h"
 #include "redis/node_options.h"
@@ -21,9 +22,11 @@ struct NodeContext {
   const Clock& clock;
   Executor&
       resolver;  // runs the look-up of host names, which blocks; the addresses of numeric hosts need none
+  LookUpHost look_up = &ResolveAll;
 };
 
-/// One Redis server, or what answers in its place, over one connection that is kept up for ever.
+/// One Redis server, or what answers in its place, over one connection that is kept up for ever. A host's name is
+/// looked up at each attempt to connect; if it has several addresses they are tried in turn.
 ///
 /// Every call of one loop round leaves in one write; replies are matched by order. Calls are sent in the order in which
 /// they were made, the commands of a call adjacent. While there is no connection, calls fail at once or wait, as each
@@ -66,6 +69,8 @@ class Node {
 
   /// The next attempt to connect goes there. May be called by a listener that is told that the node waits.
   void SetNextEndpoint(const Endpoint& endpoint);
+  /// The host's name has more addresses, to which the next attempts go otherwise.
+  [[nodiscard]] bool has_next_address() const;
   /// Gives the connection up, as if it had been lost: the next attempt is made after a pause.
   void Leave(const Failure& why);
 

@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "redis/node.h"
+#include "testing/eventually.h"
+#include "testing/manual_executor.h"
 #include "testing/redis_live.h"
 #include "testing/redis_server.h"
 
@@ -135,6 +137,64 @@ TEST_F(NodeLiveTest, FindsTheServerByName) {
   EXPECT_TRUE(node.WaitFor(NodeState::kReady));
   LiveNode nowhere(loop_, OptionsFor({.host = "no-such-host.invalid", .port = server.port()}));
   EXPECT_THAT(nowhere.WaitForFailure(), HasSubstr("no-such-host.invalid"));
+}
+
+/// Counts the attempts to connect.
+class Attempts final : public NodeListener {
+ public:
+  void NodeChanged(NodeState state, const Failure* /*why*/) override {
+    if (state == NodeState::kConnecting) ++begun;
+    is_ready = state == NodeState::kReady;
+  }
+  void ErrorReplied(FailureKind /*kind*/, std::string_view /*text*/) override {}
+
+  int begun = 0;
+  bool is_ready = false;
+};
+
+// Nodes share the thread that looks names up: whoever waits for it again and again must not fill its queue.
+TEST_F(NodeLiveTest, LooksAHostUpOnceThoughAttemptsExpireMeanwhile) {
+  const RedisServer server;
+  ManualClock clock;
+  ManualExecutor resolver(clock);
+  NodeOptions options = OptionsFor({.host = "localhost", .port = server.port()});
+  options.connect_timeout = options.back_off_min = options.back_off_max = milliseconds(5);
+  Attempts attempts;
+  std::unique_ptr<Node> node;
+  loop_.Run([&] {
+    const NodeContext context = loop_.context();
+    node = *Node::Make({.loop = context.loop, .clock = context.clock, .resolver = resolver},
+                       options, &attempts);
+    node->Start();
+  });
+  EXPECT_TRUE(Eventually([&] { return loop_.Run([&] { return attempts.begun > 10; }); }));
+  EXPECT_EQ(loop_.Run([&] { return resolver.posted_count(); }), 1U);
+  // Its result is for the attempt that is made then, or for the next one.
+  EXPECT_TRUE(
+      Eventually([&] { return loop_.Run([&] { return resolver.RunOne(), attempts.is_ready; }); }));
+  loop_.Run([&] {
+    node.reset();
+    resolver.RunUntilIdle();
+  });
+}
+
+TEST_F(NodeLiveTest, TriesAllAddressesOfAHost) {
+  const RedisServer server;
+  const auto look_up = [](const Endpoint& endpoint) -> Result<std::vector<SocketAddress>> {
+    return std::vector{*Resolve({.host = "127.0.0.2", .port = endpoint.port}),
+                       *Resolve({.host = "127.0.0.1", .port = endpoint.port})};
+  };
+  Attempts attempts;
+  std::unique_ptr<Node> node;
+  loop_.Run([&] {
+    NodeContext context = loop_.context();
+    context.look_up = look_up;
+    node = *Node::Make(context, OptionsFor({.host = "twice", .port = server.port()}), &attempts);
+    node->Start();
+  });
+  EXPECT_TRUE(Eventually([&] { return loop_.Run([&] { return attempts.is_ready; }); }));
+  EXPECT_EQ(attempts.begun, 2);
+  loop_.Run([&] { node.reset(); });
 }
 
 TEST_F(NodeLiveTest, ComesBackAfterAKillAndSendsWhatWaited) {

@@ -54,7 +54,7 @@ class OneOfSeveral final : public Primary, private NodeListener {
   void NodeChanged(NodeState state, const Failure* why) override {
     if (state == NodeState::kReady && !is_primary_) return AskRole();
     if (state != NodeState::kReady && state != NodeState::kUnresponsive) is_primary_ = false;
-    if (state == NodeState::kWaiting) node_->SetNextEndpoint(Next());
+    if (state == NodeState::kWaiting && !node_->has_next_address()) node_->SetNextEndpoint(Next());
     if (listener_ != nullptr) listener_->NodeChanged(state, why);
   }
 
