@@ -94,13 +94,18 @@ void RedisNode::NodeChanged(redis::NodeState state, const redis::Failure* /*why*
     commands.Add("SCRIPT", "LOAD", script.text);
   node.Send(commands, {},
             [](const redis::Answer&) {});  // where the ACL forbids it, EVAL comes to the rescue
-  node.Send(redis::CommandList("INFO", "server"), {},
+  node.Send(redis::CommandList("INFO", "server"), {.late = redis::CallOptions::Late::kTell},
             [this](const redis::Answer& answer) { Identified(answer); });
 }
 
 void RedisNode::Identified(const redis::Answer& answer) {
   if (!primary_->is_connected()) return;
-  if (answer.ok() && !answer.replies[0].is_error())
+  if (!answer.ok()) {
+    // What was sent will be answered late, unless the connection ends.
+    if (!answer.failure->may_have_run) primary_->node().Leave(*answer.failure);
+    return;
+  }
+  if (!answer.replies[0].is_error())
     receiver_.OnIdentity(number_, RunIdOf(answer.replies[0].text()));
   if (!std::exchange(is_known_, true)) receiver_.OnConnectionChanged(number_);
 }

@@ -37,7 +37,7 @@ class RedisNode final : public LockNode, private redis::NodeListener {
 
   VoteReceiver& receiver_;
   const int number_;
-  /// It was asked which server it is, since it is connected: before, it might vote twice.
+  /// It has answered which server it is, or that it does not tell, since it is connected: before, it might vote twice.
   bool is_known_ = false;
   std::unique_ptr<redis::Primary> primary_;
 };
