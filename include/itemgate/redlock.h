@@ -99,21 +99,20 @@ struct RedLockOptions {
   RedLockDeadline deadline = RedLockDeadline::kCompatible;
   std::stop_token cancellation;
 
-  bool renew = true;                     // false: it ends at its expiry
-  std::chrono::milliseconds hold_max{};  // not renewed beyond, and then lost; 0: no limit
-  std::chrono::milliseconds
-      lost_margin{};  // how long before its expiry a lock counts as lost; 0: a twentieth
+  bool renew = true;                        // false: it ends at its expiry
+  std::chrono::milliseconds hold_max{};     // not renewed beyond, and then lost; 0: no limit
+  std::chrono::milliseconds lost_margin{};  // before its expiry it counts as lost; 0: a twentieth
   RedLockMissingKey missing_key = RedLockMissingKey::kCountAsLost;
   /// Called once when the lock is lost, on the factory's thread: must not block. It may still be
   /// running when the lock is destroyed: call Release() first if it uses what ends with the lock.
   std::function<void(RedLockLossReason)> on_lost;
 };
 
-/// How a release went, by server. `error` of them may keep the key until it expires.
+/// How a release went, by server, when that was told: it is not waited for those that a quorum can do without.
 struct RedLockRelease {
   int released = 0;
   int absent = 0;  // the key had expired, or was somebody else's
-  int error = 0;
+  int error = 0;   // a failure, or no answer yet: may keep the key until it expires
 };
 
 /// A lock, acquired or not. The destructor releases it without waiting; Release waits and tells how it went.
@@ -142,13 +141,13 @@ class RedLock {
   /// deadline() less now; zero if it is over or was never acquired.
   [[nodiscard]] std::chrono::nanoseconds remaining() const;
 
-  /// Stop is requested when the lock is lost, a margin before it ends; not by a release. Of a lock that is lost, or was
-  /// never acquired, it is requested from the start.
+  /// Stop is requested when the lock is lost, a margin before it ends, not by a release; from the start if it is lost
+  /// or was never acquired. Stop callbacks run on the factory's thread, as on_lost does: they must not block.
   [[nodiscard]] std::stop_token lost_token() const;
   [[nodiscard]] std::optional<RedLockLossReason> loss_reason() const;
 
   /// Deletes the key wherever it is ours and waits until a quorum has said so, every server has answered, or they took
-  /// too long. Again, or for a lock that was not acquired: nothing to do. Not from on_lost.
+  /// too long. Again, or for a lock that was not acquired: nothing to do. Not from a callback.
   RedLockRelease Release();
   /// The same without waiting; `done` is called on the factory's thread, or here if there is nothing to do.
   void ReleaseAsync(std::function<void(RedLockRelease)> done);
@@ -172,6 +171,7 @@ struct RedLockInstance {
   std::string end_point;
   bool is_connected = false;  // of a group: to its master
   bool is_duplicate = false;  // it is the same server as one before it, and so has no vote
+  std::string failure;        // why it is not connected, or gave no vote; empty: all is well
 };
 
 /// How all votes stand.
@@ -199,9 +199,9 @@ struct RedLockFactoryOptions {
 
 /// Makes locks. Reuse one factory: it owns the connections and one thread, however many locks it holds.
 ///
-/// Threads: every method from any thread; blocking ones not from callbacks. Failure: kInvalidArgument,
-/// kTooLarge (a name above 64 KiB), kCancelled, kUnavailable (closing); no lock is no error, its status tells why.
-/// Cost: one round trip to the nearest quorum for a lock that is free.
+/// Threads: every method from any thread; those that wait not from callbacks, nor those of a lost_token: it ends the
+/// process. Failure: kInvalidArgument, kTooLarge (a name above 64 KiB), kCancelled, kUnavailable (closing); no lock is
+/// no error, its status tells why. Cost: one round trip to the nearest quorum for a lock that is free.
 class RedLockFactory {
  public:
   /// Connects, and waits for that at most `connect_wait`: servers that are not there now do no harm, and are tried
@@ -209,7 +209,7 @@ class RedLockFactory {
   [[nodiscard]] static Result<std::unique_ptr<RedLockFactory>> Create(
       std::vector<RedLockEndPoint> end_points, RedLockFactoryOptions options = {});
 
-  /// Releases what is still held, and waits for that a second at most. Not from a callback.
+  /// Releases what is still held; waits for that a second at most, and for a look-up of a host. Not from a callback.
   ~RedLockFactory();
   RedLockFactory(const RedLockFactory&) = delete;
   RedLockFactory& operator=(const RedLockFactory&) = delete;
@@ -224,7 +224,7 @@ class RedLockFactory {
   [[nodiscard]] Result<RedLock> CreateLock(std::string_view resource,
                                            const RedLockOptions& options);
 
-  /// Asks once: answers "taken" after one round trip instead of after three attempts.
+  /// Asks once: "taken" is told after one round trip, maybe to all callers of a moment, if each has a minority.
   [[nodiscard]] Result<RedLock> TryLock(std::string_view resource,
                                         const RedLockOptions& options = {});
 

@@ -7,6 +7,7 @@ namespace itemgate::redlock {
 namespace {
 
 constexpr Duration kLookAgain = std::chrono::milliseconds(2);
+constexpr const char* kClosing = "the factory is being closed";
 constexpr std::size_t kUnlocksMax = 64;  // in a command: a server does nothing else meanwhile
 
 }  // namespace
@@ -22,9 +23,8 @@ Engine::Engine(EventLoop& loop, const Clock& clock, EngineOptions options)
 void Engine::Begin(const std::shared_ptr<LockEntry>& lock) {
   if (closed_ || lock->cancellation.stop_requested()) {
     AnswerLater([lock, is_closing = static_cast<bool>(closed_)] {
-      std::exchange(lock->done,
-                    {})(is_closing ? Fail(ErrorCode::kUnavailable, "the factory is being closed")
-                                   : Fail(ErrorCode::kCancelled, "cancelled"));
+      std::exchange(lock->done, {})(is_closing ? Fail(ErrorCode::kUnavailable, kClosing)
+                                               : Fail(ErrorCode::kCancelled, "cancelled"));
     });
     return;
   }
@@ -64,12 +64,14 @@ void Engine::Apply(LockEntry& lock, const Step& step) {
     });
   if (step.answered) {
     lock.on_cancel.reset();
-    AnswerLater([kept = kept, done = std::exchange(lock.done, {}),
-                 is_cancelled = step.cancelled]() mutable {
-      if (is_cancelled)
-        done(Fail(ErrorCode::kCancelled, "cancelled while waiting for the lock"));
-      else
+    AnswerLater([kept = kept, done = std::exchange(lock.done, {}), is_cancelled = step.cancelled,
+                 is_closing = static_cast<bool>(closed_)]() mutable {
+      if (!is_cancelled)
         done(RedLock(std::move(kept)));
+      else if (is_closing)
+        done(Fail(ErrorCode::kUnavailable, kClosing));
+      else
+        done(Fail(ErrorCode::kCancelled, "cancelled while waiting for the lock"));
     });
     // Nobody else was told that it may be free.
     if (lock.is_woken && !lock.protocol.is_held()) WakeOne(lock.key);
@@ -240,7 +242,8 @@ std::vector<RedLockInstance> Engine::Instances() const {
   for (std::size_t i = 0; i < nodes_.size(); ++i)
     instances.push_back({.end_point = options_.end_points[i],
                          .is_connected = nodes_[i]->is_connected(),
-                         .is_duplicate = duplicates_.Contains(static_cast<int>(i))});
+                         .is_duplicate = duplicates_.Contains(static_cast<int>(i)),
+                         .failure = nodes_[i]->failure()});
   return instances;
 }
 

@@ -63,6 +63,7 @@ class FakeNode final : public LockNode {
     for (const Question& question : std::exchange(silenced_, {})) Answer(question, Vote::kUnknown);
   }
   [[nodiscard]] bool is_connected() const override { return mode != Mode::kAway; }
+  [[nodiscard]] std::string failure() const override { return is_connected() ? "" : "away"; }
   /// To all that it has kept silent about, at once.
   void AnswerNow(Vote vote) {
     for (const Question& question : std::exchange(silenced_, {}))

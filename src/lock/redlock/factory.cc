@@ -2,6 +2,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/check.h"
 #include "base/random.h"
 #include "lock/redlock/latch.h"
 #include "lock/redlock/loop_thread.h"
@@ -118,6 +119,7 @@ class RedLockFactory::Impl {
   /// Begins each and waits for all.
   std::vector<Result<RedLock>> BeginAndWait(std::span<const std::string> resources,
                                             const RedLockOptions& options, int attempts) {
+    ITEMGATE_CHECK(!thread_->OnThread());  // which is to answer
     std::vector<Result<RedLock>> locks;
     for (std::size_t i = 0; i < resources.size(); ++i)
       locks.push_back(Fail(ErrorCode::kUnavailable, "not answered"));
@@ -134,6 +136,7 @@ class RedLockFactory::Impl {
 
   Result<RedLock> BeginAndWait(std::string_view resource, const RedLockOptions& options,
                                int attempts) {
+    ITEMGATE_CHECK(!thread_->OnThread());
     std::optional<Result<RedLock>> answer;
     Latch latch(1);
     Begin(resource, options, attempts, [&](Result<RedLock> lock) {
@@ -145,6 +148,7 @@ class RedLockFactory::Impl {
   }
 
   std::vector<RedLockInstance> Instances() const {
+    ITEMGATE_CHECK(!thread_->OnThread());
     std::vector<RedLockInstance> instances;
     Latch latch(1);
     (void)thread_->Post([&] {

@@ -118,6 +118,7 @@ void RedLock::ReleaseAsync(std::function<void(RedLockRelease)> done) {
 }
 
 RedLockRelease RedLock::Release() {
+  if (const auto home = entry_->home.lock()) ITEMGATE_CHECK(!home->OnThread());  // which answers
   RedLockRelease release;
   redlock::Latch latch(1);
   ReleaseAsync([&](RedLockRelease how) {

@@ -62,6 +62,7 @@ bool LoopThread::Post(std::move_only_function<void()> task) {
 }
 
 void LoopThread::Close(Duration wait) {
+  ITEMGATE_CHECK(!OnThread());
   if (!Post([this, wait] { engine_.Close(wait, [this] { Stop(); }); })) return;
   thread_.join();
 }

@@ -23,7 +23,7 @@ class LoopThread {
   /// False once it is closed: the task is dropped.
   bool Post(std::move_only_function<void()> task) EXCLUDES(mu_);
 
-  /// Releases every lock, waits for that at most `wait`, and ends the thread.
+  /// Releases every lock, waits for that at most `wait`, and ends the thread. REQUIRES: not on the thread.
   void Close(Duration wait) EXCLUDES(mu_);
 
   [[nodiscard]] Engine& engine() { return engine_; }

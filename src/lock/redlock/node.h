@@ -62,6 +62,8 @@ class LockNode {
   /// Closes the connection for ever: every question that was not answered is kUnknown. Nothing can be sent any more.
   virtual void Close() = 0;
   [[nodiscard]] virtual bool is_connected() const = 0;
+  /// Why it is not, or what it last gave instead of a vote, for an operator; empty: all is well.
+  [[nodiscard]] virtual std::string failure() const = 0;
 };
 
 }  // namespace itemgate::redlock

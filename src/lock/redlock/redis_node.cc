@@ -26,6 +26,14 @@ bool MayBeOfOneKey(redis::FailureKind kind) {
   return kind == kNoPermission || kind == kClusterDown || kind == kOtherError;
 }
 
+/// What it says to one of the questions, and what to do; empty if it is no error.
+std::string RefusalIn(const redis::Reply& reply) {
+  if (reply.is_error()) return redis::ServerFailure(reply.text()).message;
+  for (const redis::Reply& element : reply.elements())
+    if (element.is_error()) return redis::ServerFailure(element.text()).message;
+  return {};
+}
+
 /// Of what INFO says.
 std::string_view RunIdOf(std::string_view info) {
   constexpr std::string_view kName = "run_id:";
@@ -66,6 +74,7 @@ bool RedisNode::Send(std::span<const Question> questions, const redis::CommandLi
 
 void RedisNode::Answered(std::span<const Question> questions, const redis::Answer& answer) {
   if (!answer.ok()) {
+    refusal_ = answer.failure->message;
     const Vote vote = answer.failure->may_have_run ? Vote::kUnknown : Vote::kRefused;
     for (const Question& question : questions) receiver_.OnVote(question, number_, vote);
     return;
@@ -73,6 +82,7 @@ void RedisNode::Answered(std::span<const Question> questions, const redis::Answe
   const redis::Reply& reply = answer.replies[0];
   if (reply.is_error() && reply.error_kind() == redis::FailureKind::kNoScript)
     return receiver_.OnNoScript(questions, number_);
+  refusal_ = RefusalIn(reply);
   if (questions.size() == 1)
     return receiver_.OnVote(questions[0], number_, VoteOf(questions[0].kind, reply));
   if (reply.is_error() && MayBeOfOneKey(reply.error_kind()))
@@ -108,6 +118,13 @@ void RedisNode::Identified(const redis::Answer& answer) {
   if (!answer.replies[0].is_error())
     receiver_.OnIdentity(number_, RunIdOf(answer.replies[0].text()));
   if (!std::exchange(is_known_, true)) receiver_.OnConnectionChanged(number_);
+}
+
+std::string RedisNode::failure() const {
+  if (is_connected()) return refusal_;
+  if (primary_->is_connected()) return "it has not said yet which server it is";
+  const redis::Failure& why = primary_->node().last_failure();
+  return why.kind == redis::FailureKind::kStopped ? "no connection yet" : why.message;
 }
 
 void RedisNode::ErrorReplied(redis::FailureKind /*kind*/, std::string_view /*text*/) {}

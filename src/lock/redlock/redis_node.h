@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "lock/redlock/node.h"
 #include "redis/primary.h"
@@ -23,6 +24,7 @@ class RedisNode final : public LockNode, private redis::NodeListener {
   void Flush() override { primary_->node().Flush(); }
   void Close() override { primary_->Stop(); }
   [[nodiscard]] bool is_connected() const override { return is_known_ && primary_->is_connected(); }
+  [[nodiscard]] std::string failure() const override;
   /// Where it is now, or was last.
   [[nodiscard]] const Endpoint& endpoint() const { return primary_->node().endpoint(); }
 
@@ -39,6 +41,7 @@ class RedisNode final : public LockNode, private redis::NodeListener {
   const int number_;
   /// It has answered which server it is, or that it does not tell, since it is connected: before, it might vote twice.
   bool is_known_ = false;
+  std::string refusal_;  // instead of the last vote; empty if that was one
   std::unique_ptr<redis::Primary> primary_;
 };
 

@@ -78,6 +78,9 @@ TEST_F(RedLockFault, AMajorityThatRestartsEmptyIsALoss) {
     fleet_[i].Restart();
   }
   EXPECT_TRUE(Eventually([&] { return lock->lost_token().stop_requested(); }));
+  EXPECT_GE(lock->Release().absent, 1);
+  auto next = factory->CreateLock("majority", milliseconds(900), seconds(30), milliseconds(20));
+  EXPECT_TRUE(Eventually([&] { return next->extend_count() > 0; }));
 }
 
 void Evict(const RedisServer& server) {
@@ -231,7 +234,9 @@ TEST_F(RedLockFault, AReadOnlyReplicaIsAnError) {
   const RedisServer replica(
       {.arguments = {"--replicaof", "127.0.0.1", std::to_string(fleet_[0].port())}});
   const auto factory = ConnectTo({replica.endpoint().ToString()}, 1);
+  EXPECT_EQ(factory->Instances()[0].failure, "");
   EXPECT_EQ(factory->TryLock("replica")->status(), RedLockStatus::kNoQuorum);
+  EXPECT_TRUE(factory->Instances()[0].failure.contains("READONLY"));
 }
 
 // Renewals and releases at the same moment: no key may remain. RedLock.net left 0.6 % behind once.

@@ -161,6 +161,7 @@ TEST_F(RedLockLive, PasswordDatabaseAndKeyFormat) {
   EXPECT_TRUE(lock->IsAcquired());
   const auto refused = ConnectTo({secured.endpoint().ToString() + ",password=wrong"}, 0);
   EXPECT_EQ(refused->CreateLock("options", kLiveExpiry)->status(), RedLockStatus::kNoQuorum);
+  EXPECT_THAT(refused->Instances()[0].failure, testing::HasSubstr("password are wrong"));
   const auto other_database = ConnectTo(
       {"redis://:open-sesame@" + secured.endpoint().ToString() + "/3"}, 1, {}, "{0}-redislock");
   EXPECT_TRUE(other_database->TryLock("options")->IsAcquired());
@@ -400,11 +401,18 @@ TEST(RedLockFactoryTest, WrongArgumentsAreRefused) {
   const DeadPort dead;
   const auto factory = RedLockFactory::Create({dead.endpoint().ToString()});
   ASSERT_TRUE(factory.has_value());  // a server that is not there is no reason to fail
-  EXPECT_EQ((*factory)->CreateLock("", seconds(1)).error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ((*factory)->CreateLock("x", milliseconds(-1)).error().code,
-            ErrorCode::kInvalidArgument);
-  EXPECT_EQ((*factory)->CreateLock("x", milliseconds::max()).error().code,
-            ErrorCode::kInvalidArgument);
+  const auto refusal = [&](const std::string& name, const RedLockOptions& options) {
+    return (*factory)->TryLock(name, options).error().code;
+  };
+  EXPECT_EQ(refusal("", {}), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(refusal(std::string((64 << 10) + 1, 'x'), {}), ErrorCode::kTooLarge);
+  EXPECT_EQ(refusal("x", {.expiry = milliseconds(0)}), ErrorCode::kInvalidArgument);
+  for (const milliseconds wrong : {milliseconds(-1), milliseconds::max()})
+    for (const RedLockOptions& options :
+         {RedLockOptions{.expiry = wrong}, RedLockOptions{.wait = wrong},
+          RedLockOptions{.retry = wrong}, RedLockOptions{.hold_max = wrong},
+          RedLockOptions{.lost_margin = wrong}})
+      EXPECT_EQ(refusal("x", options), ErrorCode::kInvalidArgument);
 }
 
 }  // namespace
