@@ -91,18 +91,13 @@ class SocketConnection final : public Connection {
 
 class SocketNetwork final : public Network {
  public:
-  SocketNetwork(Endpoint endpoint, std::optional<TlsContext> tls, const Clock& clock)
-      : endpoint_(std::move(endpoint)), tls_(std::move(tls)), clock_(clock) {}
+  SocketNetwork(Endpoint endpoint, std::optional<TlsContext> tls, const Clock& clock,
+                LookUpHost look_up)
+      : endpoint_(std::move(endpoint)), tls_(std::move(tls)), clock_(clock), look_up_(look_up) {}
 
   Result<std::unique_ptr<Connection>> Connect(Instant deadline) override {
-    const auto address = Resolve(endpoint_);
-    if (!address) return Fail(ErrorCode::kUnavailable, address.error().message);
-    auto socket = BeginConnectTcp(*address);
+    auto socket = ConnectToAny(deadline);
     if (!socket) return std::unexpected(socket.error());
-    if (const auto ready = PollUntil(socket->get(), POLLOUT, clock_, deadline); !ready)
-      return std::unexpected(ready.error());
-    if (const auto connected = FinishConnectTcp(socket->get()); !connected)
-      return std::unexpected(connected.error());
     auto connection = std::make_unique<SocketConnection>(*std::move(socket), clock_);
     if (!tls_) return connection;
     auto session = tls_->NewSession(endpoint_.host);
@@ -113,16 +108,41 @@ class SocketNetwork final : public Network {
   void Wait(Duration duration) override { (void)::poll(nullptr, 0, PollTimeout(duration)); }
 
  private:
+  /// Each address has its share of the time, or one that is silent would leave none to the others.
+  Result<Descriptor> ConnectToAny(Instant deadline) {
+    const auto addresses = look_up_(endpoint_);
+    if (!addresses) return Fail(ErrorCode::kUnavailable, addresses.error().message);
+    auto left = static_cast<Duration::rep>(addresses->size());
+    Result<Descriptor> socket;
+    for (const SocketAddress& address : *addresses) {
+      const Instant now = clock_.Now();
+      socket = ConnectTo(address, now + (deadline - now) / left--);
+      if (socket) break;
+    }
+    return socket;
+  }
+
+  Result<Descriptor> ConnectTo(const SocketAddress& address, Instant deadline) {
+    auto socket = BeginConnectTcp(address);
+    if (!socket) return socket;
+    if (const auto ready = PollUntil(socket->get(), POLLOUT, clock_, deadline); !ready)
+      return std::unexpected(ready.error());
+    if (const auto connected = FinishConnectTcp(socket->get()); !connected)
+      return std::unexpected(connected.error());
+    return socket;
+  }
+
   const Endpoint endpoint_;
   const std::optional<TlsContext> tls_;
   const Clock& clock_;
+  const LookUpHost look_up_;
 };
 
 }  // namespace
 
 std::unique_ptr<Network> MakeSocketNetwork(Endpoint endpoint, std::optional<TlsContext> tls,
-                                           const Clock& clock) {
-  return std::make_unique<SocketNetwork>(std::move(endpoint), std::move(tls), clock);
+                                           const Clock& clock, LookUpHost look_up) {
+  return std::make_unique<SocketNetwork>(std::move(endpoint), std::move(tls), clock, look_up);
 }
 
 }  // namespace itemgate::client

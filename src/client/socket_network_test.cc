@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -20,8 +21,13 @@ class SocketNetworkTest : public testing::Test {
   SocketNetworkTest() {
     const std::uint16_t port =
         Endpoint::Parse(LocalAddress(listener_.get())->ToString()).value().port;
+    // Nobody listens at the first address.
+    const auto look_up = [](const Endpoint& endpoint) -> Result<std::vector<SocketAddress>> {
+      return std::vector{*Resolve({.host = "127.0.0.2", .port = endpoint.port}),
+                         *Resolve({.host = "127.0.0.1", .port = endpoint.port})};
+    };
     const auto network =
-        MakeSocketNetwork({.host = "127.0.0.1", .port = port}, std::nullopt, clock_);
+        MakeSocketNetwork({.host = "twice", .port = port}, std::nullopt, clock_, look_up);
     connection_ = network->Connect(deadline_).value();
     pollfd waiting{.fd = listener_.get(), .events = POLLIN, .revents = 0};
     ::poll(&waiting, 1, -1);
@@ -40,6 +46,11 @@ class SocketNetworkTest : public testing::Test {
   Descriptor peer_;
   std::array<char, 100> buffer_{};
 };
+
+TEST_F(SocketNetworkTest, ConnectsToTheFirstAddressThatTakesIt) {
+  EXPECT_EQ(Transfer("a request")->sent, 9u);
+  EXPECT_EQ(::recv(peer_.get(), buffer_.data(), buffer_.size(), 0), 9);
+}
 
 TEST_F(SocketNetworkTest, SendsNothingOverAConnectionThatHasEnded) {
   peer_ = Descriptor();
