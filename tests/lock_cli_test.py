@@ -85,6 +85,24 @@ class LockTest(unittest.TestCase):
         self.assertEqual(run("lock", "job", *self.redis, "--wait", "300ms", "-E", "75", "--", "true").status, 75)
         self.assertEqual(run("lock", "other", *self.redis, "--no-wait", "--", "true").status, OK)
 
+    def test_who_may_have_lost_to_nobody_asks_again_without_waiting(self):
+        """Others that began at the same moment have two of four servers, and give them back."""
+        servers = [*self.servers, self.enterContext(Redis())]
+        for server in servers[:2]:
+            server.command("SET", "redlock:job", "another's")
+        with socket.create_connection((servers[2].host, servers[2].port)) as monitor:
+            monitor.sendall(b"MONITOR\r\n")
+            seen = monitor.makefile()
+            self.assertEqual(seen.readline(), "+OK\n")
+            asker = start("lock", "job", "--no-wait", *self.redis, "--redis", servers[3].address, "--", "echo", "mine")
+            while '"evalsha"' not in seen.readline().lower():  # what its first question has got is given back
+                pass
+            for server in servers[:2]:
+                with socket.create_connection((server.host, server.port)) as other:
+                    other.sendall(b"DEL redlock:job\r\n")
+                    other.recv(100)
+        self.assertEqual(asker.communicate(timeout=60)[0], b"mine\n")
+
     def test_waits_for_its_turn(self):
         holder = self.hold()
         waiter = start("lock", "job", *self.redis, "--", "echo", "my turn")
@@ -142,6 +160,20 @@ class LockTest(unittest.TestCase):
         self.assertLess(time.monotonic() - begin, 3.4)  # much less than the expiry and a second
         self.assertEqual(self.end(holder), LOCK_LOST)
 
+    def test_one_that_learns_late_of_the_loss_gives_the_command_no_more_time(self):
+        holder = start("lock", "job", *self.redis, "--expiry", "5s", "--kill-after", "2400ms", "--", "sh", "-c",
+                       'trap "" TERM; echo $$; while :; do sleep 0.1; done')
+        self.addCleanup(holder.kill)
+        pid = int(holder.stdout.readline())
+        holder.send_signal(signal.SIGSTOP)
+        while self.keys() != ["", "", ""]:
+            time.sleep(0.05)
+        holder.send_signal(signal.SIGCONT)
+        begin = time.monotonic()
+        self.await_end(pid)
+        self.assertLess(time.monotonic() - begin, 1.2)
+        self.assertEqual(self.end(holder), LOCK_LOST)
+
     def test_a_command_cannot_be_given_more_time_than_the_lock_has(self):
         ended = run("lock", "job", *self.redis, "--expiry", "4s", "--kill-after", "2s", "--", "true")
         self.assertNotEqual(ended.status, OK)
@@ -174,6 +206,7 @@ class LockTest(unittest.TestCase):
         ended = run("lock", "job", "--redis", f"127.0.0.1:{free_port()}", "--", "true")
         self.assertEqual(ended.status, SERVER)
         self.assertIn("NoQuorum", ended.err)
+        self.assertIn("Connection refused", ended.err)
         self.assertIn("`itemgate doctor redis SERVERS` tells what is wrong", ended.err)
 
     def test_the_printed_acl_suffices(self):

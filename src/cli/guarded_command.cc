@@ -178,24 +178,24 @@ void GuardedCommand::WaitFor(const std::function<bool()>& done, std::stop_source
 }
 
 CommandEnd GuardedCommand::Run(const std::vector<std::string>& command, const std::stop_token& lost,
-                               Duration patience) {
+                               const std::function<Instant()>& kill_at) {
   const Terminal terminal;
   const Started program = StartProgram(command, terminal);
   const pid_t pid = program.pid;
   const std::stop_callback poke(lost, [] { Poke(); });
-  Instant kill_at = kNever;
+  Instant kill_time = kNever;
   bool was_stopped = false;
   while (!HasEnded(pid)) {
     ContinueIfSuspended(pid);
     if (lost.stop_requested() && !was_stopped) {
       was_stopped = true;
-      kill_at = SystemClock().Now() + patience;
+      kill_time = kill_at();
       kill(-pid, SIGTERM);
       kill(-pid, SIGCONT);  // one that is stopped would not notice
     }
-    const auto signal = NextSignal(kill_at);
+    const auto signal = NextSignal(kill_time);
     if (!signal) {
-      kill_at = kNever;
+      kill_time = kNever;
       kill(-pid, SIGKILL);
     } else if (IsInterrupt(*signal)) {
       kill(-pid, *signal);

@@ -26,11 +26,11 @@ class GuardedCommand {
   GuardedCommand& operator=(const GuardedCommand&) = delete;
 
   /// Starts the program in a process group of its own, in the foreground if we are, and waits for its end. Interrupts
-  /// are handed on to the group; when `lost` is requested it gets SIGTERM, and SIGKILL `patience` later or when the
-  /// program has ended. The program is killed if we end first. As in a shell, the status is 127 if there is no such
-  /// program, and 126 if it cannot be started.
+  /// are handed on to the group; when `lost` is requested it gets SIGTERM, and SIGKILL at the time that `kill_at` then
+  /// says, or when the program has ended. The program is killed if we end first. As in a shell, the status is 127 if
+  /// there is no such program, and 126 if it cannot be started.
   [[nodiscard]] CommandEnd Run(const std::vector<std::string>& command, const std::stop_token& lost,
-                               Duration patience);
+                               const std::function<Instant()>& kill_at);
 
   /// Waits until `done` says so, and requests `interrupted` if SIGINT, SIGTERM, SIGHUP or SIGQUIT comes meanwhile.
   /// `done` is looked at when Poke was called.

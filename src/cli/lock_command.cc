@@ -77,28 +77,52 @@ RedLockOptions OptionsOf(const LockSettings& settings, const LockTimes& times) {
   return options;
 }
 
-/// The lock, or nothing if that was interrupted.
-std::optional<Result<RedLock>> Acquire(RedLockFactory& factory, GuardedCommand& guard,
-                                       const std::string& name, RedLockOptions options,
-                                       std::stop_source& interrupted) {
-  options.cancellation = interrupted.get_token();
-  std::optional<Result<RedLock>> answer;
-  std::atomic<bool> is_answered = false;  // release/acquire: publishes `answer`
-  const auto done = [&](Result<RedLock> lock) {
-    answer.emplace(std::move(lock));
-    is_answered.store(true, std::memory_order_release);
-    GuardedCommand::Poke();
-  };
-  if (options.wait == milliseconds(0))
-    factory.TryLockAsync(name, options, done);
-  else
-    factory.CreateLockAsync(name, options, done);
-  guard.WaitFor([&] { return is_answered.load(std::memory_order_acquire); }, interrupted);
-  if (interrupted.stop_requested()) return std::nullopt;
-  return answer;
-}
+/// Asks for a lock until that is answered or interrupted.
+class Asking {
+ public:
+  using Answer = std::optional<Result<RedLock>>;  // nothing: it was interrupted
 
-ExitStatus ReportNotAcquired(Context& context, const LockSettings& settings, const RedLock& lock) {
+  Asking(RedLockFactory& factory, GuardedCommand& guard, std::string name)
+      : factory_(factory), guard_(guard), name_(std::move(name)) {}
+
+  /// Waits for somebody else, but not for servers that are not there.
+  Answer Acquire(const RedLockOptions& options) {
+    RedLockOptions without_wait = options;
+    without_wait.wait = milliseconds(0);
+    Answer answer = Once(std::move(without_wait), &RedLockFactory::TryLockAsync);
+    if (!answer || !*answer || (*answer)->status() != RedLockStatus::kConflicted) return answer;
+    // Of several that began at the same moment each may have got a part of the servers, and nobody the lock.
+    const bool may_be_nobodys = (*answer)->instance_summary().acquired > 0;
+    if (!may_be_nobodys && options.wait == milliseconds(0)) return answer;
+    return Once(options, &RedLockFactory::CreateLockAsync);
+  }
+
+ private:
+  using Call = void (RedLockFactory::*)(std::string_view, const RedLockOptions&,
+                                        RedLockFactory::Done);
+
+  Answer Once(RedLockOptions options, Call call) {
+    options.cancellation = interrupted_.get_token();
+    Answer answer;
+    std::atomic<bool> is_answered = false;  // release/acquire: publishes `answer`
+    (factory_.*call)(name_, options, [&](Result<RedLock> lock) {
+      answer.emplace(std::move(lock));
+      is_answered.store(true, std::memory_order_release);
+      GuardedCommand::Poke();
+    });
+    guard_.WaitFor([&] { return is_answered.load(std::memory_order_acquire); }, interrupted_);
+    if (interrupted_.stop_requested()) return std::nullopt;
+    return answer;
+  }
+
+  RedLockFactory& factory_;
+  GuardedCommand& guard_;
+  const std::string name_;
+  std::stop_source interrupted_;
+};
+
+ExitStatus ReportNotAcquired(Context& context, const LockSettings& settings,
+                             const RedLockFactory& factory, const RedLock& lock) {
   const std::string summary = lock.instance_summary().ToString();
   if (lock.status() == RedLockStatus::kConflicted) {
     (void)context.Report(Error(
@@ -106,11 +130,14 @@ ExitStatus ReportNotAcquired(Context& context, const LockSettings& settings, con
         fmt::format("somebody else has the lock \"{}\" ({})", settings.words.front(), summary)));
     return static_cast<ExitStatus>(settings.conflict_status);
   }
-  return context.Report(
-      Error(ErrorCode::kUnavailable,
-            fmt::format("no lock \"{}\": {} ({}); are the servers running? `itemgate doctor redis "
-                        "SERVERS` tells what is wrong",
-                        settings.words.front(), RedLockStatusName(lock.status()), summary)));
+  const auto instances = factory.Instances();
+  const auto failing =
+      std::ranges::find_if_not(instances, &std::string::empty, &RedLockInstance::failure);
+  const std::string why = failing == instances.end() ? "" : ": " + failing->failure;
+  return context.Report(Error(
+      ErrorCode::kUnavailable,
+      fmt::format("no lock \"{}\": {} ({}){}; `itemgate doctor redis SERVERS` tells what is wrong",
+                  settings.words.front(), RedLockStatusName(lock.status()), summary, why)));
 }
 
 /// Also tells what happened, if that is not the command's own end.
@@ -149,26 +176,22 @@ ExitStatus RunLock(Context& context, const LockSettings& settings) {
     return context.Report(servers.error());
   GuardedCommand guard;
   const auto factory = RedLockFactory::Create({settings.redis.begin(), settings.redis.end()},
-                                              {.id_style = RedLockIdStyle::kHostProcessGuid,
+                                              {.retry = {.count = 5},
+                                               .id_style = RedLockIdStyle::kHostProcessGuid,
                                                .client_name = "itemgate-lock",
                                                .connect_wait = std::chrono::seconds(1)});
   if (!factory) return context.ReportRedisServers(factory.error());
-  const RedLockOptions options = OptionsOf(settings, *times);
-  // Waits for somebody else, but not for servers that are not there.
-  std::stop_source interrupted;
   auto acquired =
-      Acquire(**factory, guard, settings.words.front(),
-              {.expiry = options.expiry, .lost_margin = options.lost_margin}, interrupted);
-  const bool is_taken =
-      acquired && *acquired && (*acquired)->status() == RedLockStatus::kConflicted;
-  if (is_taken && options.wait > milliseconds(0))
-    acquired = Acquire(**factory, guard, settings.words.front(), options, interrupted);
+      Asking(**factory, guard, settings.words.front()).Acquire(OptionsOf(settings, *times));
   if (!acquired) return ExitStatus::kInterrupted;
   if (!*acquired) return context.Report(acquired->error());
   RedLock& lock = **acquired;
-  if (!lock.IsAcquired()) return ReportNotAcquired(context, settings, lock);
+  if (!lock.IsAcquired()) return ReportNotAcquired(context, settings, **factory, lock);
   const std::vector<std::string> program(settings.words.begin() + 1, settings.words.end());
-  const CommandEnd end = guard.Run(program, lock.lost_token(), times->kill_after);
+  // We may be told of the loss late, having been stopped ourselves: then somebody else may have the lock.
+  const CommandEnd end = guard.Run(program, lock.lost_token(), [&] {
+    return std::min(SystemClock().Now() + times->kill_after, lock.deadline());
+  });
   lock.Release();
   return StatusAfter(context, program.front(), end);
 }
