@@ -30,7 +30,7 @@ class HttpBackend::Impl {
        std::optional<TlsContext> tls)
       : target_({.url = url, .fields = options.fields}),
         loop_(clock),
-        pool_({.loop = loop_, .resolver = resolver_, .clock = clock},
+        pool_({.loop = loop_, .resolver = resolver_, .clock = clock, .look_up = options.look_up},
               {.endpoint = url.endpoint,
                .timeout = options.timeout,
                .connections_max = options.connections_max,

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "itemgate/backend.h"
+#include "net/tcp.h"
 #include "net/tls.h"
 
 namespace itemgate {
@@ -18,6 +19,7 @@ struct HttpBackendOptions {
   /// How long one call may take, with waiting for a connection.
   Duration timeout = std::chrono::seconds(60);
   std::size_t connections_max = 1000;
+  LookUpHost look_up = &ResolveAll;
 };
 
 /// A backend over HTTP/1.1, as docs/backend.md describes it; another Itemgate is one.
@@ -25,7 +27,8 @@ struct HttpBackendOptions {
 /// Threads: any; `done` is called on a thread of its own, which it must not block. A call waits on a connection of its
 /// own, never on a thread; beyond the most connections, calls wait in order. Nothing that was sent is ever sent again.
 /// Errors as ItemBackend has them: kFailed as long as nothing was sent, or if the backend refused; else kUnknown. Every
-/// call must have reported before it is destroyed.
+/// call must have reported before it is destroyed. When one address of the host takes no connection, the calls to come
+/// use its next one.
 class HttpBackend final : public ItemBackend {
  public:
   /// Fails with kInvalidArgument for a URL that is none, or for a file of TLS that cannot be used; the message names

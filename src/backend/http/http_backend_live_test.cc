@@ -1,6 +1,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <functional>
@@ -155,6 +156,25 @@ TEST_F(HttpBackendTest, FindsHostsByName) {
   const std::string address = server.address().ToString();
   const auto backend = BackendAt("http://localhost" + address.substr(address.rfind(':')));
   EXPECT_TRUE(Save(*backend, "hello"));
+}
+
+TEST_F(HttpBackendTest, AnAddressThatTakesNoConnectionIsFollowedByTheHostsNext) {
+  ScriptedServer server([](std::string_view) { return std::string(kCreated); });
+  const std::string address = server.address().ToString();
+  const auto backend = *HttpBackend::Make(
+      clock_, {.url = "http://twice" + address.substr(address.rfind(':')),
+               .look_up = [](const Endpoint& endpoint) -> Result<std::vector<SocketAddress>> {
+                 return std::vector{*Resolve({.host = "127.0.0.2", .port = endpoint.port}),
+                                    *Resolve({.host = "127.0.0.1", .port = endpoint.port})};
+               }});
+  std::array<std::promise<Result<void>>, 2> at_once;  // maybe both to the first address
+  for (auto& saved : at_once)
+    backend->SaveItem({.key = KeyOf("hello"), .content = "hello"},
+                      [&](Result<void> result) { saved.set_value(std::move(result)); });
+  EXPECT_EQ(CodeOf(at_once[0].get_future().get()), ErrorCode::kFailed);
+  (void)at_once[1].get_future().get();
+  EXPECT_TRUE(Save(*backend, "hello"));
+  EXPECT_TRUE(Save(*backend, "again"));
 }
 
 TEST_F(HttpBackendTest, ABackendThatIsNotThereWasSentNothing) {

@@ -38,11 +38,16 @@ class Lane final : private TransportOwner {
   void Close() { transport_.Close(); }
 
   [[nodiscard]] bool is_open() const { return transport_.is_open(); }
+  /// It was connected once.
+  [[nodiscard]] bool was_up() const { return was_up_; }
   /// Neither the end nor anything else has come by now. REQUIRES: it is open, and idle.
   [[nodiscard]] bool IsQuiet() const { return transport_.IsQuiet(); }
 
  private:
-  void TransportUp() override { Send(); }
+  void TransportUp() override {
+    was_up_ = true;
+    Send();
+  }
   std::span<char> TransportSpace() override { return space_; }
   bool TransportReceived(std::size_t size) override;
   void TransportMoved() override;
@@ -53,6 +58,7 @@ class Lane final : private TransportOwner {
   LaneOwner& owner_;
   const std::span<char> space_;
   bool is_busy_ = false;
+  bool was_up_ = false;
   Exchange exchange_;
   Transport transport_;
 };

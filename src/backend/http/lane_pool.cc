@@ -86,16 +86,18 @@ void LanePool::WantAddress(Lane& lane) {
   addressless_.push_back(&lane);
   if (addressless_.size() > 1) return;  // it is being looked up
   parts_.resolver.Post([this] {
-    parts_.loop.Post([this, address = Resolve(options_.endpoint)] { TakeAddress(address); });
+    parts_.loop.Post(
+        [this, addresses = parts_.look_up(options_.endpoint)] { TakeAddresses(addresses); });
   });
 }
 
-void LanePool::TakeAddress(const Result<SocketAddress>& address) {
+void LanePool::TakeAddresses(const Result<std::vector<SocketAddress>>& addresses) {
   for (Lane* const lane : std::exchange(addressless_, {})) {
-    if (address) {
-      Connect(*lane, *address);
+    if (addresses) {
+      lanes_.at(lane).address = address_;
+      Connect(*lane, (*addresses)[address_ % addresses->size()]);
     } else {
-      lane->GiveUp("the backend cannot be reached: " + address.error().message);
+      lane->GiveUp("the backend cannot be reached: " + addresses.error().message);
     }
   }
 }
@@ -114,6 +116,7 @@ void LanePool::CallEnded(Lane& lane, Verdict verdict) {
     kept.idle_since = parts_.clock.Now();
     idle_.push_back(&lane);
   } else {
+    if (!lane.was_up() && kept.address == address_) ++address_;
     Remove(lane);
   }
   if (!waiting_.empty()) ServeSoon();

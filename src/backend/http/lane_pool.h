@@ -23,6 +23,7 @@ class LanePool final : private LaneOwner {
     EventLoop& loop;
     Executor& resolver;  // looks up host names, which blocks
     const Clock& clock;
+    LookUpHost look_up = &ResolveAll;
   };
   struct Options {
     Endpoint endpoint;
@@ -47,6 +48,7 @@ class LanePool final : private LaneOwner {
     std::unique_ptr<Lane> lane;
     std::uint64_t call = 0;  // the number of its call; 0: idle
     Instant idle_since{};
+    std::size_t address = 0;  // of the name's: where it went
   };
 
   void CallEnded(Lane& lane, Verdict verdict) override;
@@ -60,7 +62,7 @@ class LanePool final : private LaneOwner {
   void Assign(std::uint64_t number, Lane& lane);
   void WantAddress(Lane& lane);
   void Connect(Lane& lane, const SocketAddress& address);
-  void TakeAddress(const Result<SocketAddress>& address);
+  void TakeAddresses(const Result<std::vector<SocketAddress>>& addresses);
   void Remove(Lane& lane);
   void ArmTimer();
   void Expire();
@@ -69,6 +71,7 @@ class LanePool final : private LaneOwner {
   const Options options_;
   const Result<SocketAddress> numeric_;  // of the endpoint, if that is no name
   std::vector<char> space_;              // of all lanes
+  std::size_t address_ = 0;              // of the name's: which is used, after all before it failed
   std::uint64_t last_number_ = 0;
   // In the order of their starts, which is that of their deadlines.
   std::map<std::uint64_t, UnderWay> calls_;
