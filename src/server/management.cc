@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "http/ascii.h"
 #include "server/metrics.h"
 #include "server/problem.h"
 
@@ -35,6 +36,16 @@ bool IsAllowed(Route route, http::Method method) {
   return method == http::Method::kGet || method == http::Method::kHead;
 }
 
+/// True if a browser says that a page has asked for it. A page of anybody's can post to the addresses of its reader, and
+/// needs no permission as long as it does not want to see the answer.
+bool IsFromWebPage(const http::Request& request) {
+  return std::ranges::any_of(request.fields, [](const http::Field& field) {
+    if (http::EqualsIgnoringCase(field.name, "Origin")) return true;
+    return http::EqualsIgnoringCase(field.name, "Sec-Fetch-Site") && field.value != "none" &&
+           field.value != "same-origin";
+  });
+}
+
 http::Response Text(int status, std::string text) {
   http::Response response{.status = status};
   response.Add("Content-Type", "text/plain; charset=utf-8").Add("Cache-Control", "no-store");
@@ -61,6 +72,10 @@ http::Application::Plan Management::Receive(const http::Request& request,
     plan.refusal->Add("Allow", row->allow);
     return plan;
   }
+  if (request.method == http::Method::kPost && IsFromWebPage(request))
+    return {.refusal = Refusal(request, {.code = ProblemCode::kFromWebPage,
+                                         .detail = "this is for operators, not for web pages; send "
+                                                   "it without Origin, as curl does"})};
   return {.body_bytes_max = kBodyBytesMax};
 }
 

@@ -15,8 +15,8 @@ using testing::HasSubstr;
 
 class ManagementTest : public testing::Test {
  protected:
-  http::Response Ask(Method method, const std::string& target) {
-    const FakeRequest request(method, target);
+  http::Response Ask(Method method, const std::string& target, FakeRequest::Headers headers = {}) {
+    const FakeRequest request(method, target, std::move(headers));
     const auto plan = management_.Receive(request.request(), "192.0.2.1");
     if (plan.refusal) return *plan.refusal;
     FakeExchange exchange(request, executor_);
@@ -72,6 +72,25 @@ TEST_F(ManagementTest, DrainsWhenItIsPostedOnly) {
   EXPECT_EQ(drains_, 0);
   EXPECT_EQ(Ask(Method::kPost, "/drain").status, 202);
   EXPECT_EQ(drains_, 1);
+}
+
+TEST_F(ManagementTest, NoWebPageDrainsIt) {
+  for (const FakeRequest::Headers& headers :
+       {FakeRequest::Headers{{"Origin", "https://pages.example"}},
+        {{"origin", "null"}},
+        {{"Origin", "http://127.0.0.1:8081"}, {"Sec-Fetch-Site", "same-origin"}},
+        {{"Sec-Fetch-Site", "cross-site"}},
+        {{"sec-fetch-site", "same-site"}}}) {
+    const http::Response refused = Ask(Method::kPost, "/drain", headers);
+    EXPECT_EQ(refused.status, 403) << headers.front().second;
+    EXPECT_EQ(FieldOf(refused, "Content-Type"), "application/problem+json");
+    EXPECT_THAT(refused.body, HasSubstr(R"("code":"from-web-page")"));
+  }
+  EXPECT_EQ(drains_, 0);
+  EXPECT_EQ(Ask(Method::kGet, "/readyz", {{"Origin", "https://pages.example"}}).status, 200);
+  EXPECT_EQ(Ask(Method::kPost, "/drain", {{"Sec-Fetch-Site", "none"}}).status, 202);
+  EXPECT_EQ(Ask(Method::kPost, "/drain", {{"Sec-Fetch-Site", "same-origin"}}).status, 202);
+  EXPECT_EQ(drains_, 2);
 }
 
 TEST_F(ManagementTest, RefusesEverythingElseAsAProblem) {

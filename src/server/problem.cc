@@ -23,6 +23,7 @@ constexpr auto kProblems = std::to_array<ProblemKind>({
     {kEmptyContent, "empty-content", 400, "The content is empty", kFinal},
     {kDigestMismatch, "digest-mismatch", 400, "The digest is not that of the body", kFinal},
     {kKeyInvalid, "key-invalid", 400, "The Idempotency-Key is not valid", kFinal},
+    {kFromWebPage, "from-web-page", 403, "A web page may not ask for this", kFinal},
     {kNotFound, "not-found", 404, "There is no such thing", kFinal},
     {kMethodNotAllowed, "method-not-allowed", 405, "The method is not allowed here", kFinal},
     {kNotAcceptable, "not-acceptable", 406, "There is no acceptable form of the answer", kFinal},

@@ -25,6 +25,7 @@ enum class ProblemCode : std::uint8_t {
   kEmptyContent,
   kDigestMismatch,
   kKeyInvalid,
+  kFromWebPage,
   kNotFound,
   kMethodNotAllowed,
   kNotAcceptable,
