@@ -8,6 +8,7 @@ import socket
 import struct
 import tempfile
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -316,6 +317,18 @@ class Membership(SharedDatabase):
         slow.join()
         wait_until(lambda: "other" not in self.servers(one), "it is removed")
         self.assertEqual(self.postgres.query("SELECT name FROM itemgate.server"), ["one"])
+
+    def test_a_stop_ends_in_its_time_though_the_database_and_a_client_stand_still(self):
+        server = self.serve_shared("--drain.time", "5s", "--postgres.timeout", "60s", "--http.body-grace", "60s")
+        with server.connect() as connection:
+            connection.send(b"POST /v1/items HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+            wait_until(lambda: server.metric("itemgate_http_connections") == 1, "it is connected")
+            self.postgres.pause()
+            self.addCleanup(self.postgres.resume)
+            begin = time.monotonic()
+            server.terminate()
+            self.assertEqual(server.wait(), 0)
+            self.assertLess(time.monotonic() - begin, 5.7)
 
     def test_a_server_of_an_earlier_generation_is_seen_not_to_be_ready(self):
         one = self.serve_shared("--server.name", "one")

@@ -419,23 +419,28 @@ ServerReport ServeImpl::Report() const {
 }
 
 Serve::Drained ServeImpl::Drain() {
+  const Instant end = clock_.Now() + settings_.drain_time;
+  const auto left_but = [&](Duration kept) {
+    return std::max(end - kept - clock_.Now(), Duration::zero());
+  };
   draining_.store(true, std::memory_order_relaxed);
   log_.log.Write(LogLevel::kInfo, "draining");
   // Others know before anybody is refused.
-  itemgate_->membership().Announce(std::min<Duration>(settings_.drain_time / 10, kTellingMax));
+  const Duration telling = std::min<Duration>(settings_.drain_time / 10, kTellingMax);
+  itemgate_->membership().Announce(telling);
   api_->SetDraining();
-  // The last of the time is for handing back, and for the answers to leave.
+  // The last of the time is for handing back, for the answers to leave, and for telling others once more.
   const Duration reserve = std::min<Duration>(settings_.drain_time / 4, std::chrono::seconds(1));
-  std::size_t connections = server_->Drain(settings_.drain_time - reserve);
+  std::size_t connections = server_->Drain(left_but(telling + reserve));
   const std::size_t handed_back = itemgate_->service().StopWaiting();
-  if (connections > 0) connections = server_->Drain(reserve);
+  if (connections > 0) connections = server_->Drain(left_but(telling));
   const std::uint64_t under_way = itemgate_->service().Statistics().in_flight;
   log_.log.Write(LogLevel::kInfo, "drained",
                  {{"connections_cut", connections},
                   {"requests_handed_back", handed_back},
                   {"saves_under_way", under_way}});
   management_server_.reset();
-  itemgate_->membership().Leave(std::min<Duration>(settings_.drain_time / 10, kTellingMax));
+  itemgate_->membership().Leave(std::min(telling, left_but(Duration::zero())));
   const bool is_left = under_way > 0 || connections > 0 || api_->verifying();
   return is_left ? Drained::kSomethingLeft : Drained::kAll;
 }
