@@ -168,6 +168,15 @@ class BatchTest(ContractTest):
             self.assertEqual(records(self.server.request("POST", "/v1/items:batch", body, BINARY).body), [*answers])
 
 
+class LongContentsTest(ContractTest):
+    FLAGS = ("--limits.body-bytes", "24MiB")
+
+    def test_whatever_may_be_a_content_fits_into_a_line(self):
+        content = base64.b64encode(b"\xff" * (24 << 20)).decode()
+        lines = self.server.batch([{"contentBase64": content, "mediaType": "x" * 255}, {"content": "short"}])
+        self.assertEqual([line["status"] for line in lines[:-1]], [201, 201])
+
+
 class BackPressureTest(ServerTest):
     LINES = 200_000
 

@@ -67,6 +67,10 @@ server::ApiOptions ApiOptionsOf(const Settings& settings) {
   options.wait_default = std::min(settings.save_wait_default, settings.save_wait_max);
   options.wait_max = settings.save_wait_max;
   options.body_bytes_max = settings.limits_body_bytes.value;
+  // So that every content fits into a line, in Base64.
+  options.batch_line_bytes_max =
+      std::max<std::size_t>(options.batch_line_bytes_max,
+                            options.body_bytes_max + options.body_bytes_max / 2 + (64 << 10));
   // So that one batch alone is never refused for what it has under way itself.
   options.batch_window_items_max =
       std::min(settings.limits_batch_items,
