@@ -93,6 +93,7 @@ class SaveTest(ContractTest):
         sha512 = digest_of(b"digest", "sha512")
         for value in (f"sha-512=:{sha512}:", f"sha-512=:{sha512}:, sha-256=:{right}:"):
             self.assertEqual(self.server.save(b"digest", Content_Digest=value).status, 200, value)
+            self.assert_problem(self.server.save(b"other", Content_Digest=value), 400, "digest-mismatch")
 
     def test_an_item_can_be_described(self):
         described = {"content": "text \u00e9 \U0001f600", "mediaType": "text/x", "scope": "described"}
@@ -129,7 +130,7 @@ class SaveTest(ContractTest):
 
     def test_malformed_headers_are_named(self):
         for name, value in (("If-In-Flight", "maybe"), ("Request-Timeout", "soon"), ("Request-Timeout", "-1"),
-                            ("Item-Scope", "\xff")):
+                            ("Item-Scope", "\xff"), ("Content-Type", "text/\xff")):
             with self.subTest(name, value=value):
                 answer = self.server.request("POST", "/v1/items", b"malformed", {name: value})
                 self.assertIn(name.lower(), self.assert_problem(answer, 400, "invalid_argument")["detail"].lower())
@@ -183,7 +184,9 @@ class IdempotencyKeyTest(ContractTest):
         for key in ('""', '"a', 'a"b', '"a" "b"', '"' + "x" * 256 + '"', '"a\tb"', "\xe9", '"a"; x', ""):
             with self.subTest(key):
                 self.assert_problem(self.keyed(b"malformed", key), 400, "key-invalid")
-        self.assertEqual(self.keyed(b"well-formed", '"' + "x" * 255 + '"').status, 201)
+        for key in ('"' + "x" * 255 + '"', '"order 17"', '" "', "!'~"):
+            self.assertEqual(self.keyed(b"well-formed", key).fields["idempotent-replayed"], "false", key)
+            self.assertEqual(self.keyed(b"well-formed", key).fields["idempotent-replayed"], "true", key)
 
 
 class SlowSaveTest(ContractTest):

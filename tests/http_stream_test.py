@@ -149,6 +149,11 @@ class BatchTest(ContractTest):
         again = records(self.server.request("POST", "/v1/scopes/binary/items:batch", framed(*contents), BINARY).body)
         self.assertEqual([record[3] for record in again], [record[3] for record in [*results, end]])
 
+    def test_a_media_type_that_json_cannot_write_is_refused(self):
+        answer = self.server.request("POST", "/v1/items:batch", framed(b"b 0"),
+                                     BINARY | {"Item-Media-Type": "text/\xe9"})
+        self.assert_problem(answer, 400, "invalid_argument")
+
     def test_binary_items_that_are_refused(self):
         answer = records(self.server.request("POST", "/v1/items:batch", framed(b"", b"b 1"), BINARY).body)
         self.assertEqual([record[2] for record in answer[:2]], [400, 201])

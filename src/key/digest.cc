@@ -46,6 +46,13 @@ Digest Sha256(std::string_view bytes) {
   return digest;
 }
 
+std::array<std::uint8_t, 64> Sha512(std::string_view bytes) {
+  std::array<std::uint8_t, 64> digest;
+  ITEMGATE_CHECK(
+      EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha512(), nullptr) == 1);
+  return digest;
+}
+
 std::string Digest::ToHex() const {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string hex;

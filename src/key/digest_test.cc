@@ -6,8 +6,17 @@
 
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
+
 namespace itemgate {
 namespace {
+
+TEST(Sha512, GivesTheVectorOfTheStandard) {
+  const auto digest = Sha512("abc");
+  EXPECT_EQ(Base64({reinterpret_cast<const char*>(digest.data()), digest.size()}),
+            "3a81oZNherrMQXNJriBBMRLm+k6JqX6iCp7u5ktV05oh"
+            "kpkqJ0/BqDa6PCOj/uu9RU1EI2Q86A4qmslPpUyknw==");
+}
 
 TEST(Sha256, GivesTheVectorsOfTheStandard) {
   EXPECT_EQ(Sha256("").ToHex(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");

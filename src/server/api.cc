@@ -72,6 +72,11 @@ std::optional<server::Problem> CheckFields(const RequestHead& head, const Route&
     return server::Problem{
         .code = ProblemCode::kInvalidArgument,
         .detail = std::string(NameOf(*repeated)).append(" stands there twice; send it once")};
+  if (route.all_scopes && head.Has(Header::kItemScope))
+    return server::Problem{.code = ProblemCode::kInvalidArgument,
+                           .detail =
+                               "the items of all scopes are told here; leave Item-Scope out, "
+                               "and look at the \"scope\" of each item"};
   if (!route.answer_type.empty() && !Accepts(head, route.answer_type))
     return server::Problem{
         .code = ProblemCode::kNotAcceptable,

@@ -81,6 +81,13 @@ TEST_F(ApiTest, ListsItemsPageByPage) {
     EXPECT_EQ(CodeOf(Get("/v1/items?" + std::string(query))), "invalid_argument") << query;
 }
 
+TEST_F(ApiTest, AScopeThatWouldNotBeLookedAtIsRefused) {
+  const Headers scoped = {{"Item-Scope", "a"}};
+  EXPECT_EQ(CodeOf(Get("/v1/items", scoped)), "invalid_argument");
+  EXPECT_EQ(CodeOf(Get("/v1/feed?after=0", scoped)), "invalid_argument");
+  EXPECT_THAT(Get("/v1/items", scoped).body, HasSubstr("leave Item-Scope out"));
+}
+
 TEST_F(ApiTest, FindsAContentByItsDigestInItsScope) {
   Save("hello", {{"Item-Scope", "a+b"}});
   const std::string path = std::string("/v1/contents/sha256/") + kHelloSha256;

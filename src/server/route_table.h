@@ -63,9 +63,11 @@ struct Route {
   std::span<const Success> successes;
   std::span<const ProblemCode> problems;  // besides those that every route may answer
   BodyPolicy body = BodyPolicy::kNone;
-  std::string_view answer_type;  // must be acceptable to the client; empty: whatever was saved
-  bool saves = false;            // refused while the server drains
-  bool large_answer = false;     // with contents: one at a time for each connection
+  std::size_t body_bytes_max = 0;  // of a whole body; 0: a content, as long as one may be
+  std::string_view answer_type;    // must be acceptable to the client; empty: whatever was saved
+  bool saves = false;              // refused while the server drains
+  bool all_scopes = false;  // tells of all of them: Item-Scope, which would do nothing, is refused
+  bool large_answer = false;  // with contents: one at a time for each connection
 
   // One of the two.
   void (*handle)(ApiState&, Call&) = nullptr;

@@ -29,11 +29,14 @@ std::string SecondsText(Duration duration) {
 std::expected<std::string_view, Problem> ParseIdempotencyKey(std::string_view text) {
   const bool quoted = text.size() >= 2 && text.front() == '"' && text.back() == '"';
   const std::string_view key = quoted ? text.substr(1, text.size() - 2) : text;
-  const auto is_allowed = [](char c) { return c > ' ' && c < '\x7F' && c != '"' && c != '\\'; };
+  const char first_allowed = quoted ? ' ' : '!';
+  const auto is_allowed = [&](char c) {
+    return c >= first_allowed && c < '\x7F' && c != '"' && c != '\\';
+  };
   if (!key.empty() && key.size() <= 255 && std::ranges::all_of(key, is_allowed)) return key;
   return Refuse(ProblemCode::kKeyInvalid,
-                "Idempotency-Key must be a quoted string of 1 to 255 visible characters, none of "
-                "them a quote or a backslash");
+                "Idempotency-Key must be a quoted string of 1 to 255 visible ASCII characters and "
+                "spaces, none of them a quote or a backslash");
 }
 
 std::expected<IfInFlight, Problem> ParseIfInFlight(const RequestHead& head) {
@@ -42,6 +45,36 @@ std::expected<IfInFlight, Problem> ParseIfInFlight(const RequestHead& head) {
     return IfInFlight::kJoin;
   if (http::EqualsIgnoringCase(text, "reject")) return IfInFlight::kReject;
   return Refuse(ProblemCode::kInvalidArgument, "If-In-Flight must be join or reject");
+}
+
+/// Checks one digest of a header, "algorithm=:base64:", if its algorithm is known.
+std::optional<Problem> CheckMember(std::string_view member, std::string_view body) {
+  const std::size_t equals = std::min(member.find('='), member.size());
+  const std::string_view algorithm = Trimmed(member.substr(0, equals));
+  const bool is_long = http::EqualsIgnoringCase(algorithm, "sha-512");
+  if (!is_long && !http::EqualsIgnoringCase(algorithm, "sha-256")) return std::nullopt;
+  const std::string_view rest = member.substr(std::min(equals + 1, member.size()));
+  const std::string_view value = Trimmed(rest.substr(0, rest.find(';')));  // without parameters
+  const bool framed = value.size() >= 2 && value.front() == ':' && value.back() == ':';
+  const auto given =
+      framed ? DecodeBase64(value.substr(1, value.size() - 2)) : std::optional<std::string>();
+  const std::size_t digest_bytes = is_long ? 64 : 32;
+  if (!given || given->size() != digest_bytes)
+    return Problem{.code = ProblemCode::kInvalidArgument,
+                   .detail = "a digest must be written sha-256=:BASE64: or sha-512=:BASE64:"};
+  const auto is_given = [&](const auto& digest) {
+    return std::ranges::equal(
+        digest, *given, [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); });
+  };
+  if (is_long ? is_given(Sha512(body)) : is_given(Sha256(body).bytes)) return std::nullopt;
+  return Problem{.code = ProblemCode::kDigestMismatch,
+                 .detail =
+                     "the body does not have the digest that the request gives: it was "
+                     "damaged on its way, or the digest is of something else"};
+}
+
+bool IsAscii(std::string_view text) {
+  return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
 }
 
 }  // namespace
@@ -83,6 +116,11 @@ std::expected<SaveTerms, Problem> ParseSaveTerms(const ApiOptions& options, cons
   if (!if_in_flight) return std::unexpected(if_in_flight.error());
   const auto deadline = DeadlineOf(head, began);
   if (!deadline) return std::unexpected(deadline.error());
+  for (const Header kept : {Header::kContentType, Header::kItemMediaType}) {
+    if (!IsAscii(head[kept]))  // it could not be written in JSON
+      return Refuse(ProblemCode::kInvalidArgument,
+                    std::string(NameOf(kept)).append(" must be of ASCII characters"));
+  }
 
   SaveTerms terms{.scope = *scope,
                   .if_in_flight = *if_in_flight,
@@ -116,26 +154,8 @@ std::optional<Problem> CheckDigest(std::string_view header, std::string_view bod
   // sha-256=:base64:, sha-512=:base64:
   while (!header.empty()) {
     const std::size_t comma = std::min(header.find(','), header.size());
-    const std::string_view member = Trimmed(header.substr(0, comma));
+    if (auto problem = CheckMember(Trimmed(header.substr(0, comma)), body)) return problem;
     header.remove_prefix(std::min(header.size(), comma + 1));
-    const std::size_t equals = std::min(member.find('='), member.size());
-    if (!http::EqualsIgnoringCase(Trimmed(member.substr(0, equals)), "sha-256")) continue;
-    const std::string_view rest = member.substr(std::min(equals + 1, member.size()));
-    const std::string_view value = Trimmed(rest.substr(0, rest.find(';')));  // without parameters
-    const bool framed = value.size() >= 2 && value.front() == ':' && value.back() == ':';
-    const auto given =
-        framed ? DecodeBase64(value.substr(1, value.size() - 2)) : std::optional<std::string>();
-    if (!given || given->size() != sizeof(Digest::bytes))
-      return Problem{.code = ProblemCode::kInvalidArgument,
-                     .detail = "the digest must be written sha-256=:BASE64:"};
-    const Digest actual = Sha256(body);
-    if (std::equal(actual.bytes.begin(), actual.bytes.end(), given->begin(),
-                   [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); }))
-      return std::nullopt;
-    return Problem{.code = ProblemCode::kDigestMismatch,
-                   .detail =
-                       "the body does not have the sha-256 digest that the request gives: it "
-                       "was damaged on its way, or the digest is of something else"};
   }
   return std::nullopt;
 }

@@ -174,7 +174,7 @@ TEST_F(ApiTest, BoundsTheWaitByItsOptionsAndByRequestTimeout) {
 TEST_F(ApiTest, ChecksDigestsOfTheBody) {
   const std::string right = "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:";
   EXPECT_EQ(Save("hello", {{"Content-Digest", right}}).status, 201);
-  EXPECT_EQ(Save("hello", {{"Repr-Digest", "sha-512=:AAAA:, " + right}}).status, 200);
+  EXPECT_EQ(Save("hello", {{"Repr-Digest", "md5=:AAAA:, " + right}}).status, 200);
   EXPECT_EQ(Save("hello", {{"Content-Digest", "unixsum=30637"}}).status, 200);
   const http::Response other = Save("hallo", {{"Content-Digest", right}});
   EXPECT_EQ(other.status, 400);
@@ -184,6 +184,15 @@ TEST_F(ApiTest, ChecksDigestsOfTheBody) {
   for (const char* name : {"SHA-256=", "sha-256 = "})
     EXPECT_EQ(CodeOf(Save("hallo", {{"Content-Digest", name + value}})), "digest-mismatch");
   EXPECT_EQ(Save("hello", {{"Content-Digest", right + ";note=1"}}).status, 200);
+  const std::string longer =
+      "sha-512=:m3HSJL1i83hdltRq0+o9czGb+8KJDKra4t/"
+      "3JRlnPKcjI8PZm6XBHXx6zG4UuMXaDEZjR1wuXDre9G9zvN7AQw==:";
+  EXPECT_EQ(Save("hello", {{"Content-Digest", longer}}).status, 200);
+  EXPECT_EQ(Save("hello", {{"Content-Digest", right + ", " + longer}}).status, 200);
+  for (const std::string& both : {longer, longer + ", " + right})
+    EXPECT_EQ(CodeOf(Save("hallo", {{"Content-Digest", both}})), "digest-mismatch") << both;
+  EXPECT_EQ(CodeOf(Save("hello", {{"Content-Digest", right + ", sha-512=:AAAA:"}})),
+            "invalid_argument");
 }
 
 TEST_F(ApiTest, SavesAnItemThatIsDescribed) {
@@ -266,6 +275,7 @@ TEST_F(ApiTest, SaysWhySomethingWasNotSaved) {
   EXPECT_EQ(FieldOf(unavailable, "Retry-After"), "1");
   const http::Response long_type = Save("e", {{"Content-Type", std::string(256, 'x')}});
   EXPECT_EQ(CodeOf(long_type), "invalid_argument");
+  EXPECT_EQ(CodeOf(Save("e", {{"Content-Type", "text/\xC3\xA9"}})), "invalid_argument");
   EXPECT_EQ(CodeOf(Save("e", {{"If-None-Match", "\"tag\""}})), "invalid_argument");
   EXPECT_EQ(CodeOf(Save("e", {{"If-In-Flight", "maybe"}})), "invalid_argument");
 }
@@ -280,6 +290,9 @@ TEST_F(ApiTest, ReplaysTheAnswerToAnIdempotencyKey) {
   EXPECT_EQ(FieldOf(again, "Idempotent-Replayed"), "true");
   EXPECT_EQ(CodeOf(Save("b", {{"Idempotency-Key", "k1"}})), "key-reused");
   EXPECT_EQ(Save("b", {{"Idempotency-Key", "k1"}, {"Item-Scope", "s"}}).status, 201);
+  EXPECT_EQ(Save("c", {{"Idempotency-Key", "\"order 17\""}}).status, 201);
+  EXPECT_EQ(FieldOf(Save("c", {{"Idempotency-Key", "\"order 17\""}}), "Idempotent-Replayed"),
+            "true");
   for (const std::string& key : {std::string("\"\""), std::string(256, 'k'), std::string("a b")})
     EXPECT_EQ(CodeOf(Save("a", {{"Idempotency-Key", key}})), "key-invalid");
   Advance(24h);
