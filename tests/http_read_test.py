@@ -87,6 +87,32 @@ class ReadTest(ContractTest):
             self.assertIn(answer.code, ("invalid_argument", "invalid_content", "invalid_json"))
 
 
+class SmallContentsTest(ContractTest):
+    """What a content may have at most says nothing of questions and resolutions."""
+    FLAGS = ("--limits.body-bytes", "1000")
+
+    def assert_bound(self, target, body, bytes_max, status):
+        """A body of so many bytes is answered with this status; of one more, with 413 before it is sent."""
+        padded = body + b" " * (bytes_max - len(body))
+        self.assertEqual(self.server.request("POST", target, padded, JSON).status, status)
+        with self.server.connect() as connection:
+            connection.send(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                            b"Content-Length: %d\r\n\r\n" % (target.encode(), bytes_max + 1))
+            self.assert_problem(connection.answer(), 413, "too-large")
+
+    def test_as_many_contents_as_the_configuration_says_can_be_asked_for_at_once(self):
+        count = self.server.get("/v1/config").json()["limits"]["find_missing_digests_max"]
+        digests = [hex_of(b"%d" % number) for number in range(count)]
+        question = json.dumps({"scope": "default", "sha256": digests}, indent=4).encode()
+        answer = self.server.request("POST", "/v1/contents:findMissing", question, JSON)
+        self.assertEqual((answer.status, answer.json()), (200, {"missing": digests}))
+        self.assert_problem(self.server.save(b"x" * 1001), 413, "too-large")
+
+    def test_each_question_has_its_own_limit(self):
+        self.assert_bound("/v1/contents:findMissing", b'{"sha256":[]}', 1 << 20, 200)
+        self.assert_bound(f"/v1/parked/{hex_of(b'parked')}.default:resolve", b'{"as":"saved"}', 64 << 10, 404)
+
+
 class ListTest(ContractTest):
     @classmethod
     def setUpClass(cls):

@@ -42,6 +42,19 @@ bool IsText(const Route& route, std::string_view media_type) {
   return false;
 }
 
+std::size_t BodyBytesMax(const Route& route, const ApiOptions& options) {
+  constexpr std::size_t kUnwantedBodyBytesMax = 64 << 10;  // read over, where no body is wanted
+  switch (route.body) {
+    case BodyPolicy::kNone:
+      return kUnwantedBodyBytesMax;
+    case BodyPolicy::kStreamed:
+      return SIZE_MAX;
+    case BodyPolicy::kWhole:
+      break;
+  }
+  return route.body_bytes_max > 0 ? route.body_bytes_max : options.body_bytes_max;
+}
+
 std::string NamesOf(std::span<const BodyType> types) {
   std::string names;
   for (const BodyType& type : types)
@@ -146,13 +159,10 @@ http::Application::Plan Api::Receive(const http::Request& request, std::string_v
   }
   if (examined.problem) return refuse(*examined.problem);
   if (route->saves && state_->is_draining()) return refuse(state_->DrainingProblem());
-  constexpr std::size_t kUnwantedBodyBytesMax = 64 << 10;  // read over, where no body is wanted
   const bool streamed = route->open != nullptr;
   return {.refusal = std::nullopt,
           .body = streamed ? Body::kStreamed : Body::kWhole,
-          .body_bytes_max = route->body == BodyPolicy::kWhole      ? state_->options.body_bytes_max
-                            : route->body == BodyPolicy::kStreamed ? SIZE_MAX
-                                                                   : kUnwantedBodyBytesMax,
+          .body_bytes_max = BodyBytesMax(*route, state_->options),
           .large_answer = route->large_answer};
 }
 

@@ -52,7 +52,8 @@ struct ApiOptions {
   std::size_t batch_window_bytes_max = 1 << 20;
   std::size_t batch_windows_max = 4;  // of one batch, under way at once
   std::size_t gathered_bytes_max =
-      512 << 20;  // of the unfinished long items of all batches; and of bodies for savers
+      512 << 20;  // of the unfinished long items of all batches; and of bodies for other threads
+  std::size_t waiting_reads_max = 10'000;  // requests that wait for a worker: 503
   std::size_t unsent_bytes_max = 1 << 20;  // of an answer; above it, nothing more is taken in
   Admission::Options admission;
   IdempotencyTable::Options idempotency;

@@ -28,10 +28,11 @@ struct ApiState {
   Admission admission;
   IdempotencyTable idempotency;
   RequestIds request_ids;
-  ByteBudget batch_gathered;            // of the unfinished long items of all batches
-  ByteBudget waiting_bodies;            // of the long contents that wait for a saver
-  std::atomic<bool> draining = false;   // relaxed: a save more or less
-  std::atomic<bool> verifying = false;  // one at a time: it reads the whole store
+  ByteBudget batch_gathered;  // of the unfinished long items of all batches
+  ByteBudget waiting_bodies;  // of the long contents and questions that wait for a thread
+  std::atomic<std::size_t> waiting_reads = 0;  // for a worker; relaxed: one more or less
+  std::atomic<bool> draining = false;          // relaxed: a save more or less
+  std::atomic<bool> verifying = false;         // one at a time: it reads the whole store
 
   [[nodiscard]] bool is_draining() const { return draining.load(std::memory_order_relaxed); }
   [[nodiscard]] Problem DrainingProblem() const {

@@ -209,6 +209,14 @@ Problem DeadlinePassed() {
           .detail = "the time of Request-Timeout was over before the work began; nothing was done"};
 }
 
+std::optional<Problem> QueueForWorker(ApiState& api) {
+  if (api.waiting_reads.fetch_add(1, std::memory_order_relaxed) < api.options.waiting_reads_max)
+    return std::nullopt;
+  api.waiting_reads.fetch_sub(1, std::memory_order_relaxed);
+  return Problem{.code = ProblemCode::kOverloaded,
+                 .detail = "too many requests wait to be read; send it again later"};
+}
+
 http::Response JsonResponse(std::string body) {
   http::Response response;
   response.Add("Content-Type", "application/json");

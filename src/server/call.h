@@ -130,22 +130,34 @@ class StreamedCall {
 /// An answer in JSON with status 200.
 [[nodiscard]] http::Response JsonResponse(std::string body);
 
-/// Runs `make` on a worker, unless the client has given up by then, and answers with the response or problem that it
-/// returns.
-template <typename Make>
-void AnswerFromWorker(ApiState& api, Call& call, Make make) {
+/// Takes a place in the queue for workers, which waiting_reads counts. The problem if there is none.
+[[nodiscard]] std::optional<Problem> QueueForWorker(ApiState& api);
+
+/// Runs `work` with the call on a worker. Answers itself if the client has given up by then, or too many wait already.
+template <typename Work>
+void RunOnWorker(ApiState& api, Call& call, Work work) {
   const auto deadline = DeadlineOf(call.head(), call.began());
   if (!deadline) return call.Answer(deadline.error());
+  if (const auto problem = QueueForWorker(api)) return call.Answer(*problem);
   api.parts.workers.Post(
-      [&api, deferred = call.Defer(), limit = *deadline, make = std::move(make)]() mutable {
+      [&api, deferred = call.Defer(), limit = *deadline, work = std::move(work)]() mutable {
+        api.waiting_reads.fetch_sub(1, std::memory_order_relaxed);
         if (limit && api.parts.clock.Now() >= *limit) return deferred.Answer(DeadlinePassed());
-        std::expected<http::Response, Problem> made = make();
-        if (made) {
-          deferred.Answer(std::move(*made));
-        } else {
-          deferred.Answer(made.error());
-        }
+        work(std::move(deferred));
       });
+}
+
+/// The same, answering with the response or problem that `make` returns.
+template <typename Make>
+void AnswerFromWorker(ApiState& api, Call& call, Make make) {
+  RunOnWorker(api, call, [make = std::move(make)](DeferredCall deferred) mutable {
+    std::expected<http::Response, Problem> made = make();
+    if (made) {
+      deferred.Answer(std::move(*made));
+    } else {
+      deferred.Answer(made.error());
+    }
+  });
 }
 
 }  // namespace itemgate::server

@@ -60,6 +60,19 @@ std::expected<Duration, Problem> ParseWait(const Query& query, Duration wait_max
                                  .detail = "the parameter 'wait' must be a number of seconds"});
 }
 
+void Await(ApiState& api, Operation operation, Duration wait, DeferredCall caller) {
+  const ContentKey key = operation.key();
+  api.parts.service.AwaitSaveAsync(key, wait,
+                                   [&api, operation = std::move(operation),
+                                    caller = std::move(caller)](const SaveResult& result) mutable {
+                                     auto response =
+                                         OperationResponse(result, OperationName(operation.key()),
+                                                           api.admission.typical_delay());
+                                     if (!response) return caller.Answer(response.error());
+                                     caller.Answer(std::move(*response));
+                                   });
+}
+
 }  // namespace
 
 void HandleGetOperation(ApiState& api, Call& call) {
@@ -67,23 +80,15 @@ void HandleGetOperation(ApiState& api, Call& call) {
   if (!wait) return call.Answer(wait.error());
   const auto deadline = DeadlineOf(call.head(), call.began());
   if (!deadline) return call.Answer(deadline.error());
-  if (*deadline) *wait = std::clamp<Duration>(**deadline - call.began(), Duration::zero(), *wait);
   auto operation = ParseOperationName(PercentDecoded(call.path_parameter()).value_or(""));
   if (!operation) return call.Answer(operation.error());
 
-  api.parts.workers.Post(
-      [&api, operation = std::move(*operation), wait = *wait, caller = call.Defer()]() mutable {
-        const ContentKey key = operation.key();
-        api.parts.service.AwaitSaveAsync(
-            key, wait,
-            [&api, operation = std::move(operation),
-             caller = std::move(caller)](const SaveResult& result) mutable {
-              auto response = OperationResponse(result, OperationName(operation.key()),
-                                                api.admission.typical_delay());
-              if (!response) return caller.Answer(response.error());
-              caller.Answer(std::move(*response));
-            });
-      });
+  RunOnWorker(api, call,
+              [&api, operation = std::move(*operation), wait = *wait,
+               limit = *deadline](DeferredCall caller) mutable {
+                if (limit) wait = std::min(wait, *limit - api.parts.clock.Now());
+                Await(api, std::move(operation), wait, std::move(caller));
+              });
 }
 
 void HandleListInFlight(ApiState& api, Call& call) {

@@ -1,5 +1,7 @@
 #include "server/read_handlers.h"
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,14 +10,12 @@
 #include "base/json_writer.h"
 #include "base/time_text.h"
 #include "key/item_json.h"
-#include "server/json_reader.h"
+#include "server/find_missing.h"
 #include "server/open_api.h"
 #include "server/target.h"
 
 namespace itemgate::server {
 namespace {
-
-constexpr std::size_t kFindMissingMax = 10'000;
 
 std::unexpected<Problem> Refuse(ProblemCode code, std::string detail) {
   return std::unexpected(Problem{.code = code, .detail = std::move(detail)});
@@ -84,69 +84,6 @@ std::string PageJson(const std::vector<Item>& items, ItemContent content, bool h
   return json;
 }
 
-struct FindMissing {
-  ScopeLoan scope;
-  std::vector<ContentKey> keys;
-};
-
-std::optional<Problem> ReadDigests(JsonReader& json, FindMissing& request) {
-  if (json.NextKind() != JsonReader::Kind::kArray || !json.Enter())
-    return Problem{.code = ProblemCode::kInvalidArgument, .detail = "sha256 must be an array"};
-  while (json.NextElement()) {
-    if (json.NextKind() != JsonReader::Kind::kString)
-      return Problem{.code = ProblemCode::kInvalidArgument,
-                     .detail = "sha256 must be an array of strings"};
-    const auto text = json.ReadString();
-    if (!text) break;
-    const Result<Digest> digest = Digest::FromHex(*text);
-    if (!digest)
-      return Problem{.code = ProblemCode::kInvalidArgument,
-                     .detail = "each of sha256 must be 64 hexadecimal digits"};
-    if (request.keys.size() == kFindMissingMax)
-      return Problem{.code = ProblemCode::kInvalidArgument,
-                     .detail = "more than 10,000 digests; ask in several requests"};
-    request.keys.push_back({.digest = *digest});
-  }
-  return json.problem();
-}
-
-std::optional<Problem> ReadScope(JsonReader& json, FindMissing& request) {
-  if (json.NextKind() != JsonReader::Kind::kString)
-    return Problem{.code = ProblemCode::kInvalidArgument, .detail = "scope must be a string"};
-  const auto name = json.ReadString();
-  if (!name) return json.problem();
-  auto scope = ScopeToRead(*name, "scope");
-  if (!scope) return scope.error();
-  request.scope = std::move(*scope);
-  return std::nullopt;
-}
-
-std::expected<FindMissing, Problem> ReadFindMissing(std::string_view body, ScopeLoan scope) {
-  JsonReader json(body);
-  FindMissing request{.scope = std::move(scope), .keys = {}};
-  if (json.NextKind() != JsonReader::Kind::kObject || !json.Enter()) {
-    if (json.problem()) return std::unexpected(*json.problem());
-    return Refuse(ProblemCode::kInvalidArgument, "the body must be a JSON object");
-  }
-  bool has_digests = false;
-  bool has_scope = false;
-  while (const auto name = json.NextMember()) {
-    bool& seen = *name == "sha256" ? has_digests : has_scope;
-    if (*name != "sha256" && *name != "scope")
-      return Refuse(ProblemCode::kUnknownField,
-                    "the object has a field that is not known; known are: scope, sha256");
-    if (std::exchange(seen, true)) json.RefuseSyntax("a name that the object has twice");
-    const auto problem = json.problem()      ? json.problem()
-                         : *name == "sha256" ? ReadDigests(json, request)
-                                             : ReadScope(json, request);
-    if (problem) return std::unexpected(*problem);
-  }
-  if (!json.AtEnd()) return std::unexpected(*json.problem());
-  if (!has_digests) return Refuse(ProblemCode::kInvalidArgument, "the object has no sha256");
-  for (ContentKey& key : request.keys) key.scope = request.scope.scope();
-  return request;
-}
-
 }  // namespace
 
 void HandleGetItem(ApiState& api, Call& call) {
@@ -212,11 +149,19 @@ void HandleGetContent(ApiState& api, Call& call) {
 }
 
 void HandleFindMissing(ApiState& api, Call& call) {
-  auto scope = ScopeOfHeader(call.head());
-  if (!scope) return call.Answer(scope.error());
+  std::optional<ScopeLoan> scope;
+  if (call.head().Has(Header::kItemScope)) {
+    auto named = ScopeOfHeader(call.head());
+    if (!named) return call.Answer(named.error());
+    scope = *std::move(named);
+  }
+  auto room = std::make_unique<ByteBudget::Share>(api.waiting_bodies);
+  if (!room->GrowTo(call.body().size()))
+    return call.Answer(Problem{.code = ProblemCode::kOverloaded,
+                               .detail = "too many requests wait; send it again later"});
   AnswerFromWorker(api, call,
-                   [&api, body = std::string(call.body()),
-                    scope = std::move(*scope)]() mutable -> std::expected<http::Response, Problem> {
+                   [&api, room = std::move(room), body = std::string(call.body()),
+                    scope = std::move(scope)]() mutable -> std::expected<http::Response, Problem> {
                      const auto request = ReadFindMissing(body, std::move(scope));
                      if (!request) return std::unexpected(request.error());
                      const auto ids = api.parts.service.FindIds(request->keys);
@@ -261,7 +206,7 @@ void HandleConfig(ApiState& api, Call& call) {
       .Field("content_bytes_max", options.body_bytes_max)
       .Field("batch_line_bytes_max", options.batch_line_bytes_max)
       .Field("list_items_max", 1000)
-      .Field("find_missing_digests_max", kFindMissingMax)
+      .Field("find_missing_digests_max", FindMissing::kDigestsMax)
       .Field("wait_default_seconds", seconds(options.wait_default))
       .Field("wait_max_seconds", seconds(options.wait_max))
       .Field("in_flight_max", options.admission.in_flight_max)

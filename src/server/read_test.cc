@@ -20,6 +20,8 @@ using testing::StartsWith;
 
 constexpr const char* kHelloSha256 =
     "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+constexpr const char* kOtherSha256 =
+    "d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa";
 
 TEST_F(ApiTest, GivesAContentBackWithAllThatIsKnownOfIt) {
   Save("hello", {{"Content-Type", "text/plain"}});
@@ -152,10 +154,43 @@ TEST_F(ApiTest, TellsWhichContentsAreMissing) {
         {R"({"sha256":[],"id":1})", "unknown_field"},
         {R"({"sha256":[],"sha256":[]})", "invalid_json"},
         {R"({"sha256":[]}x)", "invalid_json"},
+        {R"({"sha256":["a"]}x)", "invalid_json"},
+        {R"({"sha256":[1],"sha256":[]})", "invalid_json"},
+        {R"({"id":1,"sha256":[)", "invalid_json"},
+        {R"(["a",])", "invalid_json"},
+        {"{\"sha256\":1,\"scope\":\"\xFF\"}", "invalid_utf8"},
         {"", "invalid_json"},
         {"{\"\xFF\":1}", "invalid_utf8"}})
     EXPECT_EQ(CodeOf(Post("/v1/contents:findMissing", body, json)), code) << body.substr(0, 40);
   EXPECT_EQ(CodeOf(Post("/v1/contents:findMissing", ask)), "unsupported-type");
+}
+
+TEST_F(ApiTest, TheScopeOfAQuestionStandsInItsBodyOrItsHeadButNotDifferently) {
+  Save("hello", {{"Item-Scope", "a"}});
+  const auto ask = [&](const std::string& more, const char* header) {
+    return Post("/v1/contents:findMissing",
+                R"({"sha256":[")" + std::string(kHelloSha256) + "\"]" + more + "}",
+                {{"Content-Type", "application/json"}, {"Item-Scope", header}});
+  };
+  EXPECT_EQ(ask("", "a").body, R"({"missing":[]})");
+  EXPECT_EQ(ask(R"(,"scope":"a")", "a").body, R"({"missing":[]})");
+  EXPECT_THAT(ask("", "b").body, HasSubstr(kHelloSha256));
+  for (const char* name : {"b", "default", "a b", ""})
+    EXPECT_EQ(CodeOf(ask(R"(,"scope":")" + std::string(name) + "\"", "a")), "invalid_argument")
+        << name;
+}
+
+TEST_F(ApiTest, BoundsTheLongQuestionsThatWaitForAWorker) {
+  options_.gathered_bytes_max = 100;
+  const Headers json = {{"Content-Type", "application/json"}};
+  const std::string ask = R"({"sha256":[")" + std::string(64, 'a') + "\"]}";
+  workers_are_busy_ = true;
+  const auto first = Begin(Method::kPost, "/v1/contents:findMissing", json, ask);
+  EXPECT_EQ(CodeOf(Post("/v1/contents:findMissing", ask, json)), "overloaded");
+  workers_are_busy_ = false;
+  Run();
+  EXPECT_EQ(first->response->status, 200);
+  EXPECT_EQ(Post("/v1/contents:findMissing", ask, json).status, 200);
 }
 
 TEST_F(ApiTest, ShowsAndAwaitsAnOperation) {
@@ -254,6 +289,54 @@ TEST_F(ApiTest, WorkWhoseTimeIsOverIsNotBegun) {
   EXPECT_EQ(CodeOf(*exchange.answer()->response), "deadline-passed");
 }
 
+TEST_F(ApiTest, AQuestionForAnOperationWhoseTimeIsOverIsNotAsked) {
+  Save("hello");
+  const std::string path = std::string("/v1/operations/") + kHelloSha256 + ".default";
+  workers_are_busy_ = true;
+  const auto late = Begin(Method::kGet, path, {{"Request-Timeout", "2"}});
+  store_.Hold();
+  BeginSave("other");
+  const auto shortened =
+      Begin(Method::kGet, "/v1/operations/" + std::string(kOtherSha256) + ".default?wait=9",
+            {{"Request-Timeout", "3"}});
+  clock_.Set(clock_.Now() + 2s);
+  workers_are_busy_ = false;
+  Run();
+  EXPECT_EQ(CodeOf(*late->response), "deadline-passed");
+  EXPECT_FALSE(shortened->response);
+  Advance(1s);  // what is left of its time, not of what it had at first
+  EXPECT_THAT(shortened->response->body, HasSubstr(R"("state":"in-progress")"));
+  store_.Release();
+}
+
+TEST_F(ApiTest, BoundsTheReadsThatWaitForAWorker) {
+  options_.waiting_reads_max = 2;
+  Save("hello");
+  workers_are_busy_ = true;
+  const auto first = Begin(Method::kGet, "/v1/items/1");
+  const auto second =
+      Begin(Method::kGet, std::string("/v1/operations/") + kHelloSha256 + ".default");
+  for (const Route& route : Routes()) {
+    if (route.method != Method::kGet || route.handle == nullptr) continue;
+    std::string target(route.path);
+    if (const auto brace = target.find('{'); brace != std::string::npos)
+      target.replace(brace, target.find('}') - brace + 1,
+                     target.contains("digest")      ? kHelloSha256
+                     : target.contains("operation") ? std::string(kHelloSha256) + ".default"
+                                                    : "1");
+    const auto answer = Begin(Method::kGet, target);
+    ASSERT_TRUE(answer->response) << target;
+    if (answer->response->status == 200) continue;  // no worker is needed
+    EXPECT_EQ(CodeOf(*answer->response), "overloaded") << target;
+    EXPECT_EQ(FieldOf(*answer->response, "Retry-After"), "1");
+  }
+  workers_are_busy_ = false;
+  Run();
+  EXPECT_EQ(first->response->status, 200);
+  EXPECT_EQ(second->response->status, 200);
+  EXPECT_EQ(Get("/v1/items/1").status, 200);
+}
+
 TEST_F(ApiTest, HidesWhatWentWrongInsideAndTellsTheLog) {
   options_.config_json = "{}";
   verify_ = [](auto) -> Result<VerifyReport> {
@@ -313,6 +396,9 @@ TEST_F(ApiTest, TellsTheServerWhatToDoWithABody) {
                 .body_bytes_max,
             SIZE_MAX);
   EXPECT_LT(plan(Method::kGet, "/v1/items/1").body_bytes_max, 100'000U);
+  const Headers json = {{"Content-Type", "application/json"}};
+  EXPECT_EQ(plan(Method::kPost, "/v1/contents:findMissing", json).body_bytes_max, 1U << 20);
+  EXPECT_EQ(plan(Method::kPost, "/v1/parked/x:resolve", json).body_bytes_max, 64U << 10);
 }
 
 constexpr const char* kHelloOperation =

@@ -92,7 +92,8 @@ constexpr Success kLocatedItemSuccesses[] = {
     {200, "The content, byte for byte.", "*/*", "", kLocatedItemHeaders},
     {304, "The client has it already.", "", "", kLocatedUnchangedHeaders}};
 
-constexpr ProblemCode kReadProblems[] = {kInvalidArgument, kDeadlinePassed, kStoreUnavailable};
+constexpr ProblemCode kReadProblems[] = {kInvalidArgument, kDeadlinePassed, kOverloaded,
+                                         kStoreUnavailable};
 constexpr ProblemCode kFindProblems[] = {kInvalidArgument, kNotFound, kDeadlinePassed, kOverloaded,
                                          kStoreUnavailable};
 constexpr ProblemCode kFindMissingProblems[] = {
@@ -266,6 +267,7 @@ constexpr Route kRoutes[] = {
      .successes = kFindMissingSuccesses,
      .problems = kFindMissingProblems,
      .body = BodyPolicy::kWhole,
+     .body_bytes_max = 1 << 20,  // for 10,000 digests, however they are set out
      .answer_type = kJson,
      .large_answer = true,
      .handle = HandleFindMissing},
@@ -350,6 +352,7 @@ constexpr Route kRoutes[] = {
      .successes = kResolveSuccesses,
      .problems = kResolveProblems,
      .body = BodyPolicy::kWhole,
+     .body_bytes_max = 64 << 10,
      .handle = HandleResolveParked},
     {.method = Method::kGet,
      .path = "/v1/config",
