@@ -146,6 +146,27 @@ class SystemdTest(ServerTest):
             self.assertIn("STOPPING=1", manager.recv(4096).decode().split("\n"))
             self.assertEqual(server.wait(), 0)
 
+    def test_the_service_manager_hears_that_the_server_lives_and_when_it_reloads(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.settimeout(30)
+            path = str(self.folder / "notify")
+            manager.bind(path)
+
+            def told():
+                return manager.recv(4096).decode().strip()
+
+            def told_other():
+                return next(message for message in iter(told, None) if message != "WATCHDOG=1")
+
+            server = self.serve(environment={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "100000"})
+            self.assertEqual([told() for _ in range(3)], ["READY=1", "WATCHDOG=1", "WATCHDOG=1"])
+            server.process.send_signal(signal.SIGHUP)
+            self.assertEqual([told_other(), told_other()], ["RELOADING=1", "READY=1"])
+            self.assertEqual(told(), "WATCHDOG=1")
+            server.terminate()
+            self.assertEqual(told_other(), "STOPPING=1")
+            self.assertEqual(server.wait(), 0)
+
     def test_sockets_are_taken_over(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
