@@ -34,7 +34,7 @@ class AtMostOnce(ThreeServers):
         first = self.ask(a, content)
         gate.wait_reached()
         with stopped(a):
-            self.assert_unknown(self.take_over(b, content))
+            self.assert_told_parked(self.take_over(b, content))
             self.assert_parked(content)
             self.assertEqual(self.backend.effects(content), 0)
             gate.open()
@@ -73,7 +73,7 @@ class AtMostOnce(ThreeServers):
         first = self.ask(a, content)
         gate.wait_reached()
         with stopped(a):
-            self.assert_unknown(self.take_over(b, content))
+            self.assert_told_parked(self.take_over(b, content))
             gate.open()
             wait_until(lambda: self.backend.effects(content), "it has landed")
             second = b.save(content)
@@ -88,8 +88,8 @@ class AtMostOnce(ThreeServers):
         a.kill()
         self.assertIsInstance(first.exception(), OSError)
         gate.open()
-        self.assert_unknown(self.take_over(b, content))
-        self.assert_unknown(c.save(content))
+        self.assert_told_parked(self.take_over(b, content))
+        self.assert_told_parked(c.save(content))
         self.assert_parked(content)
         self.assertEqual((self.backend.effects(content), self.backend.calls("save", content)), (0, 0))
         # The operator made sure that the backend does not have it.
@@ -158,8 +158,9 @@ class AtMostOnce(ThreeServers):
     def test_F48_a_save_that_lands_late_is_unknown_until_then(self):
         content = self.content()
         gate = self.backend.land_late(content)
+        self.assert_unknown(self.servers[0].save(content))
         for server in self.servers:
-            self.assert_unknown(server.save(content))
+            self.assert_told_parked(server.save(content))
         self.assert_parked(content)
         self.assertEqual(self.backend.calls("save", content), 1)
         gate.open()
@@ -175,8 +176,8 @@ class AtMostOnce(ThreeServers):
         self.backend.find_stale(content, times=2)
         a.kill()
         self.assertIsInstance(first.exception(), OSError)
-        self.assert_unknown(self.take_over(b, content))
-        self.assert_unknown(c.save(content))
+        self.assert_told_parked(self.take_over(b, content))
+        self.assert_told_parked(c.save(content))
         self.assertEqual(self.backend.effects(content), 1)
         second = c.save(content)
         a.start()

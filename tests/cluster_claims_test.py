@@ -99,7 +99,7 @@ class CutLine(Claims):
                 self.assert_unknown(self.unlucky.save(content))
                 self.assert_parked(content)
                 self.proxy.cut(TAKE_OVER, how)
-                self.assert_unknown(self.unlucky.save(content))
+                self.assert_told_parked(self.unlucky.save(content))
                 self.assert_parked(content)
                 self.assert_saved(content, self.servers[0].save(content))
                 self.proxy.land()

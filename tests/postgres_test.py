@@ -211,7 +211,14 @@ class SlowBackend(SharedDatabase):
             first.kill()
         second = self.serve_shared("--backend.simulated-delay", "1ms", "--backend.lease", "1s")
         parked = second.save(content)
-        self.assertEqual((parked.status, parked.json()["code"]), (502, "save-unknown"), parked)
+        self.assertEqual((parked.status, parked.code, parked.outcome), (409, "parked", "unknown"), parked)
+        operation = hashlib.sha256(content).hexdigest() + ".default"
+        self.assertEqual((parked.json()["retryable"], parked.json()["operation"]), (False, operation))
+        self.assertNotIn("retry-after", parked.fields)
+        line, end = second.batch([{"content": content.decode()}])
+        self.assertEqual((line["status"], line["outcome"], line["problem"]["code"]), (409, "unknown", "parked"))
+        stands = second.get(f"/v1/operations/{operation}").json()
+        self.assertEqual((stands["state"], stands["problem"]["code"]), ("failed", "parked"))
         return second
 
     def resolve(self, content, *flags, place=None):
@@ -227,7 +234,7 @@ class SlowBackend(SharedDatabase):
         refused = self.resolve(b"lost", "--as", "saved")
         self.assertEqual(refused.status, USAGE)
         self.assertIn("Be sure that the backend has this content", refused.err)
-        self.assertEqual(server.save(b"lost").status, 502)  # nothing was done
+        self.assertEqual(server.save(b"lost").status, 409)  # nothing was done
         self.assertEqual(self.resolve(b"lost", "--as", "saved", "--yes").status, OK)
         self.assertIn("resolved", run("parked", "list", "--store", self.postgres.url).out.decode())
         self.assertEqual(server.save(b"lost").json(), {"outcome": "created", "id": 1})

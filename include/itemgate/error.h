@@ -23,6 +23,7 @@ enum class ErrorCode {
   kFailed,           // the backend refused, and nothing was saved there; send again
   kCancelled,        // the caller called it off, and nothing was left behind
   kUnknown,          // nobody can know whether it took effect; send the same content again
+  kParked,           // as kUnknown, but only an operator can change it; see `itemgate parked`
 };
 
 /// The stable, lower-case name of a code, as it appears in JSON ("too_large").

@@ -30,6 +30,8 @@ std::string_view ErrorCodeName(ErrorCode code) {
       return "cancelled";
     case ErrorCode::kUnknown:
       return "unknown";
+    case ErrorCode::kParked:
+      return "parked";
   }
   return "invalid";
 }

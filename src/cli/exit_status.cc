@@ -55,6 +55,7 @@ ExitStatus StatusOf(ErrorCode code) {
     case ErrorCode::kFailed:
     case ErrorCode::kCancelled:
     case ErrorCode::kUnknown:
+    case ErrorCode::kParked:
       return ExitStatus::kSomeItems;
   }
   return ExitStatus::kStore;

@@ -94,6 +94,8 @@ TEST(AnswerJson, MapsProblemsByTheirCode) {
   EXPECT_EQ(result(422, "not-canonical").error->message, "what to do");
   EXPECT_EQ(result(502, "save-failed").outcome, Outcome::kFailed);
   EXPECT_EQ(result(502, "save-unknown").outcome, Outcome::kUnknown);
+  EXPECT_EQ(result(409, "parked").outcome, Outcome::kUnknown);
+  EXPECT_EQ(result(409, "parked").error->code, ErrorCode::kParked);
   EXPECT_EQ(result(503, "draining").outcome, Outcome::kUnavailable);
   EXPECT_EQ(result(507, "storage-full").error->code, ErrorCode::kStorageFull);
   EXPECT_EQ(result(418, "new-code").outcome, Outcome::kRejected);

@@ -204,6 +204,16 @@ TEST_F(ClientSaveTest, KnowsOfEachContentOfABatchWhetherItMayHaveBegun) {
   EXPECT_EQ(results[1].outcome, Outcome::kUnavailable);
 }
 
+TEST_F(ClientSaveTest, WhatIsParkedIsUnknownAndNotSentAgain) {
+  server_.faults = {Fault::kInstead};
+  server_.instead = FakeServer::Answer(409, R"({"code":"parked","detail":"an operator decides"})");
+  const SaveResult result = MakeClient()->SaveItem("a");
+  EXPECT_EQ(result.outcome, Outcome::kUnknown);
+  EXPECT_EQ(result.error->code, ErrorCode::kParked);
+  EXPECT_EQ(result.error->message, "an operator decides");
+  EXPECT_EQ(server_.seen.size(), 1u);
+}
+
 TEST_F(ClientSaveTest, TriesAgainWhatMayGoBetterAndNothingElse) {
   for (const int status : {408, 429, 500, 502, 503, 504}) {
     FakeServer server;

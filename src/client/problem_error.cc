@@ -13,7 +13,7 @@ struct Meaning {
 };
 
 // docs/http-api.md has the table. What is not here goes by its status.
-constexpr std::array<Meaning, 17> kMeanings{{
+constexpr std::array<Meaning, 18> kMeanings{{
     {"too-large", ErrorCode::kTooLarge, Outcome::kRejected},
     {"not-canonical", ErrorCode::kNotCanonical, Outcome::kRejected},
     {"not-found", ErrorCode::kNotFound, Outcome::kRejected},
@@ -24,6 +24,7 @@ constexpr std::array<Meaning, 17> kMeanings{{
     {"internal", ErrorCode::kUnknown, Outcome::kUnknown},
     {"save-failed", ErrorCode::kFailed, Outcome::kFailed},
     {"save-unknown", ErrorCode::kUnknown, Outcome::kUnknown},
+    {"parked", ErrorCode::kParked, Outcome::kUnknown},
     {"resolve-unknown", ErrorCode::kUnknown, Outcome::kUnknown},
     {"overloaded", ErrorCode::kUnavailable, Outcome::kUnavailable},
     {"too-many-in-flight", ErrorCode::kUnavailable, Outcome::kUnavailable},

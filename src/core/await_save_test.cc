@@ -171,6 +171,7 @@ TEST(AwaitSaveOfAnotherServer, IsToldByItsClaim) {
   EXPECT_EQ(outcome().outcome, Outcome::kInProgress);
   claims.Park(key, holder, [](const Result<ClaimState>&) {});
   EXPECT_EQ(outcome().outcome, Outcome::kUnknown);
+  EXPECT_EQ(outcome().error->code, ErrorCode::kParked);
   claims.Confirm(key, holder, "a", "", [](const Result<ClaimState>&) {});
   EXPECT_EQ(outcome().outcome, Outcome::kDuplicate);
   claims.FailNext(Error(ErrorCode::kUnavailable, "away"));

@@ -49,7 +49,7 @@ class ClaimedSaves final : public BackendSaves {
   };
   ClaimedSaves(const Parts& parts, const Options& options);
 
-  /// kUnknown also says that it is parked.
+  /// kUnknown also says that it is parked now; kParked that it was, and that the backend does not have it.
   void Save(Insertion& insertion, Done done) override {
     Acquire(insertion, std::move(done), /*is_there=*/false);
   }

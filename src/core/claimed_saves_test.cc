@@ -108,7 +108,7 @@ TEST_F(ClaimedSavesTest, WhoeverTakesOverLooksAndNeverSends) {
   Save(other_, second_);
   executor_.Advance(30s);
   ASSERT_TRUE(second_.result);
-  EXPECT_EQ(second_.result->error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(second_.result->error().code, ErrorCode::kParked);
   EXPECT_EQ(backend_.sent_count, 1);
   EXPECT_EQ(claims_.StateOf(first_.insertion.key).kind, ClaimState::Kind::kParked);
   // The one that stood still comes back, and what it sent has landed.
@@ -177,7 +177,7 @@ TEST_F(ClaimedSavesTest, AParkedContentIsSavedOnceTheBackendHasIt) {
   backend_.End(Fail(ErrorCode::kUnknown, "no answer"));
   EXPECT_EQ(first_.result->error().code, ErrorCode::kUnknown);
   Save(other_, second_);
-  EXPECT_EQ(second_.result->error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(second_.result->error().code, ErrorCode::kParked);
   backend_.item_count = 1;  // it took its time
   Saving again;
   Save(other_, again);
@@ -244,7 +244,7 @@ TEST_F(ClaimedSavesTest, AClaimThatCameAfterItsAttemptHadEndedBlocksNobody) {
   claims_.ClaimLate(second.insertion.key, 1, claims_.server());
   backend_.item_count = 0;
   Save(one_, second);
-  EXPECT_EQ(second.result->error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(second.result->error().code, ErrorCode::kParked);
   EXPECT_EQ(backend_.sent_count, 0);  // whoever takes over looks and never sends
 }
 
@@ -304,7 +304,7 @@ TEST_F(ClaimedSavesTest, AClaimOfItsOwnUnderWhichItWasSentIsNotReleased) {
   claims_.ClaimLate(key, attempt, claims_.server());
   Save(one_, second_);
   ASSERT_TRUE(second_.result);
-  EXPECT_EQ(second_.result->error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(second_.result->error().code, ErrorCode::kParked);
   EXPECT_EQ(claims_.StateOf(key).kind, ClaimState::Kind::kParked);
   EXPECT_EQ(backend_.sent_count, 1);
 }
@@ -429,7 +429,7 @@ TEST_F(ClaimWakeTest, WhoWaitsGoesOnAsSoonAsTheClaimIsReleasedOrParked) {
   backend_.End(Fail(ErrorCode::kUnknown, "no answer"));
   executor_.RunUntilIdle();
   ASSERT_TRUE(third.result);
-  EXPECT_EQ(third.result->error().code, ErrorCode::kUnknown);
+  EXPECT_EQ(third.result->error().code, ErrorCode::kParked);
 }
 
 TEST_F(ClaimWakeTest, WithoutHintsWhoWaitsLooksAgainAfterItsPause) {

@@ -24,11 +24,13 @@ SaveResult AnswerOfClaim(const ClaimState& state) {
     case Kind::kHeld:
       return {.outcome = Outcome::kInProgress};
     case Kind::kParked:
-    case Kind::kResolved:
       return Refused(
-          Error(ErrorCode::kUnknown,
-                "the backend was perhaps given this content, and nobody knows whether it "
-                "has it; send the content again"));
+          Error(ErrorCode::kParked,
+                "the backend was perhaps given this content, and nobody knows whether it has it; "
+                "an operator decides"));
+    case Kind::kResolved:
+      return Refused(Error(ErrorCode::kUnknown,
+                           "an operator says that the backend has this content; send it again"));
     case Kind::kNobody:
     case Kind::kRefused:
       break;

@@ -17,6 +17,7 @@ Outcome OutcomeOf(ErrorCode code) {
     case ErrorCode::kBusy:
       return Outcome::kUnavailable;
     case ErrorCode::kUnknown:
+    case ErrorCode::kParked:
       return Outcome::kUnknown;
     default:
       return Outcome::kFailed;

@@ -30,6 +30,9 @@ constexpr auto kProblems = std::to_array<ProblemKind>({
     {kContentInProgress, "content-in-progress", 409, "The content is being saved", kRetryable},
     {kRequestInProgress, "request-in-progress", 409, "The first request with this key is under way",
      kRetryable},
+    {kParked, "parked", 409, "An operator decides about the content", kFinal,
+     "the backend was perhaps given this content, and is not found to have it; an operator decides "
+     "(itemgate parked, or GET /v1/parked). Sending it again only looks for it there"},
     {kAlreadyExists, "already-exists", 412, "The content was saved before", kFinal},
     {kTooLarge, "too-large", 413, "The content is too large", kFinal},
     {kUnsupportedType, "unsupported-type", 415, "The media type is not supported here", kFinal},
@@ -61,7 +64,7 @@ static_assert(kProblems.size() == static_cast<std::size_t>(kStorageFull) + 1);
 /// Of a save, where the status alone does not tell whether the item may be there.
 std::string_view OutcomeOf(ProblemCode code) {
   if (code == kContentInProgress) return "in-progress";
-  if (code == kSaveUnknown) return "unknown";
+  if (code == kSaveUnknown || code == kParked) return "unknown";
   if (code == kSaveFailed) return "failed";
   return code >= kOverloaded && code <= kStorageFull ? "unavailable" : "";
 }
@@ -102,7 +105,7 @@ http::Response ProblemResponse(const Problem& problem, std::string_view request_
                                std::string_view trace_id) {
   const ProblemKind& kind = KindOf(problem.code);
   http::Response response = Written(kind, PublicDetail(problem), problem, request_id, trace_id);
-  const bool later = kind.status == 503 || kind.status == 409;
+  const bool later = kind.retryable && (kind.status == 503 || kind.status == 409);
   const auto retry_after =
       later ? std::max(problem.retry_after, std::chrono::seconds(1)) : problem.retry_after;
   if (retry_after.count() > 0)
@@ -149,6 +152,8 @@ Problem ProblemOf(const Error& error) {
         return kSaveFailed;
       case ErrorCode::kUnknown:
         return kSaveUnknown;
+      case ErrorCode::kParked:
+        return kParked;
       case ErrorCode::kCancelled:
       case ErrorCode::kIo:
       case ErrorCode::kCorrupt:
@@ -165,7 +170,7 @@ Problem ProblemOf(const SaveResult& result) {
   Problem problem = ProblemOf(error);
   // Whatever the error's own kind: what the client needs to know is whether the item may be there.
   if (error.code == ErrorCode::kBusy) problem.code = kTooManyInFlight;
-  if (result.outcome == Outcome::kUnknown) problem.code = kSaveUnknown;
+  if (result.outcome == Outcome::kUnknown && problem.code != kParked) problem.code = kSaveUnknown;
   if (result.outcome == Outcome::kFailed && problem.code != kStorageFull)
     problem.code = kSaveFailed;
   return problem;

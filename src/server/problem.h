@@ -31,6 +31,7 @@ enum class ProblemCode : std::uint8_t {
   kNotAcceptable,
   kContentInProgress,
   kRequestInProgress,
+  kParked,
   kAlreadyExists,
   kTooLarge,
   kUnsupportedType,

@@ -70,11 +70,12 @@ constexpr Success kSaveSuccesses[] = {
      kSavedHeaders},
     {202, "It is still being saved.", kJson, "InProgress", kInProgressHeaders}};
 constexpr ProblemCode kSaveProblems[] = {
-    kInvalidArgument,   kInvalidUtf8,   kInvalidJson,    kJsonTooDeep,      kUnknownField,
-    kInvalidContent,    kEmptyContent,  kDigestMismatch, kKeyInvalid,       kContentInProgress,
-    kRequestInProgress, kAlreadyExists, kTooLarge,       kUnsupportedType,  kUnsupportedEncoding,
-    kNotCanonical,      kKeyReused,     kSaveFailed,     kSaveUnknown,      kOverloaded,
-    kTooManyInFlight,   kDraining,      kDeadlinePassed, kStoreUnavailable, kStorageFull};
+    kInvalidArgument,     kInvalidUtf8,     kInvalidJson,    kJsonTooDeep,    kUnknownField,
+    kInvalidContent,      kEmptyContent,    kDigestMismatch, kKeyInvalid,     kContentInProgress,
+    kRequestInProgress,   kParked,          kAlreadyExists,  kTooLarge,       kUnsupportedType,
+    kUnsupportedEncoding, kNotCanonical,    kKeyReused,      kSaveFailed,     kSaveUnknown,
+    kOverloaded,          kTooManyInFlight, kDraining,       kDeadlinePassed, kStoreUnavailable,
+    kStorageFull};
 
 constexpr std::string_view kItemHeaders[] = {
     "Item-Id",     "Item-Scope",          "Item-Saved-At",         "ETag",

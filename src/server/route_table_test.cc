@@ -132,11 +132,12 @@ void AddFactsOf(ProblemCode code, const std::string& head, std::set<std::string>
   const auto carries = [&](const char* name) { facts.insert(status + " carries " + name); };
   facts.insert(status + " is application/problem+json");
   carries("X-Request-Id");
-  if (KindOf(code).status == 409 || KindOf(code).status == 503) carries("Retry-After");
+  if (KindOf(code).retryable && (KindOf(code).status == 409 || KindOf(code).status == 503))
+    carries("Retry-After");
   if (code == kAlreadyExists) carries("Item-Id");
   if (code == kUnsupportedEncoding) carries("Accept-Encoding");
-  if (code == kContentInProgress || code == kSaveUnknown || code == kSaveFailed ||
-      KindOf(code).status == 503 || code == kStorageFull)
+  if (code == kContentInProgress || code == kParked || code == kSaveUnknown ||
+      code == kSaveFailed || KindOf(code).status == 503 || code == kStorageFull)
     carries("Item-Outcome");
 }
 

@@ -131,7 +131,11 @@ std::expected<http::Response, Problem> SaveResponse(const SaveResult& result,
                 .item_id = result.id});
   }
   if (result.saved()) return SavedResponse(result, terms);
-  if (result.outcome != Outcome::kInProgress) return std::unexpected(ProblemOf(result));
+  if (result.outcome != Outcome::kInProgress) {
+    Problem problem = ProblemOf(result);
+    problem.operation = operation;
+    return std::unexpected(std::move(problem));
+  }
   if (!terms.refuse_in_progress || !result.joined)
     return InProgressResponse(terms, operation, typical_delay);
   return std::unexpected(Problem{

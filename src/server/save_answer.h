@@ -38,7 +38,7 @@ struct ReplyTerms {
   std::string_view preference_applied;  // empty: no preference was given
 };
 
-/// The answer to one save. `operation` is needed for one in progress only.
+/// The answer to one save. `operation` is needed unless it is saved or nothing was begun.
 [[nodiscard]] std::expected<http::Response, Problem> SaveResponse(const SaveResult& result,
                                                                   const ReplyTerms& terms,
                                                                   std::string_view operation,

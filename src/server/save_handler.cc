@@ -159,8 +159,9 @@ void AnswerWith(ApiState& api, Caller& caller, const Reply& reply,
                 const std::optional<ContentKey>& key) {
   if (const auto refusal = RefusalByServer(api, reply.result, reply.verdict))
     return caller.Answer(*refusal);
-  const std::string operation =
-      key && reply.result.outcome == Outcome::kInProgress ? OperationName(*key) : std::string();
+  const Outcome outcome = reply.result.outcome;
+  const bool may_go_on = outcome == Outcome::kInProgress || outcome == Outcome::kUnknown;
+  const std::string operation = key && may_go_on ? OperationName(*key) : std::string();
   auto response = SaveResponse(reply.result, reply.terms, operation, api.admission.typical_delay());
   if (!response) return caller.Answer(response.error());
   caller.Answer(std::move(*response));

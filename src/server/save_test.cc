@@ -280,6 +280,32 @@ TEST_F(ApiTest, SaysWhySomethingWasNotSaved) {
   EXPECT_EQ(CodeOf(Save("e", {{"If-In-Flight", "maybe"}})), "invalid_argument");
 }
 
+TEST_F(ApiTest, AParkedContentIsForAnOperatorAndNotToBeSentAgain) {
+  const std::string operation = std::string(kHelloSha256) + ".default";
+  const auto park = [&] { store_.FailNext(Error(ErrorCode::kParked, "perhaps at /secret")); };
+  park();
+  const http::Response parked = Save("hello");
+  EXPECT_EQ(parked.status, 409);
+  EXPECT_EQ(CodeOf(parked), "parked");
+  EXPECT_EQ(FieldOf(parked, "Item-Outcome"), "unknown");
+  EXPECT_EQ(FieldOf(parked, "Retry-After"), "");
+  EXPECT_THAT(parked.body, HasSubstr(R"("retryable":false,"operation":")" + operation + "\""));
+  EXPECT_THAT(parked.body, HasSubstr("an operator decides"));
+  EXPECT_THAT(parked.body, Not(HasSubstr("/secret")));
+  park();
+  EXPECT_THAT(Batch("{\"content\":\"hello\"}\n"),
+              HasSubstr(R"("status":409,"outcome":"unknown","problem":{"code":"parked")"));
+  store_.Hold();
+  const auto saving = BeginSave("hello");
+  const auto waiting = Begin(Method::kGet, "/v1/operations/" + operation + "?wait=9");
+  park();
+  store_.Release();
+  Run();
+  EXPECT_EQ(saving->response->status, 409);
+  EXPECT_THAT(waiting->response->body,
+              HasSubstr(R"("state":"failed","problem":{"code":"parked","status":409)"));
+}
+
 TEST_F(ApiTest, ReplaysTheAnswerToAnIdempotencyKey) {
   const http::Response first = Save("a", {{"Idempotency-Key", "\"k1\""}});
   EXPECT_EQ(first.status, 201);
