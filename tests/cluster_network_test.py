@@ -144,11 +144,22 @@ class Partitions(ClusterTest):
         self.partition("drop_sent")
 
     def test_a_server_without_redis_needs_none(self):
+        self.part_from_redis("drop_sent", "drop_received")
+
+    def test_a_server_that_redis_does_not_hear_needs_none(self):
+        self.part_from_redis("drop_sent")
+
+    def test_a_server_that_does_not_hear_redis_needs_none(self):
+        self.part_from_redis("drop_received")
+
+    def part_from_redis(self, *directions):
+        """Cuts the first server off from all Redis servers: full, or one way. Nobody may notice."""
         with self.clients() as clients:
             clients.wait_for_saved(200)
             for redis in self.redis:
-                self.spaces[0].drop_sent(redis.port)
-                self.spaces[0].drop_received(redis.port)
+                for direction in directions:
+                    getattr(self.spaces[0], direction)(redis.port)
+            wait_until(lambda: "itemgate_seen_cache_nodes_ready 0" in self.metrics(self.servers[0]), "they are gone")
             clients.wait_for_saved(1000)
             self.spaces[0].heal()
             wait_until(lambda: "itemgate_seen_cache_nodes_ready 5" in self.metrics(self.servers[0]), "they are back")
