@@ -2,6 +2,7 @@
 goes on by itself when the database does."""
 
 import collections
+import contextlib
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from backend_server import Backend
 from cluster_clients import BREAKS, RECOVERY_SECONDS, ClusterTest
 from cutting_proxy import CuttingProxy
 from delaying_proxy import DelayingProxy
+from http_connection import request_bytes
 from serving import wait_until
 
 CONNECTIONS_MAX = 30
@@ -38,6 +40,32 @@ class DatabaseFails(ClusterTest):
             os.kill(self.backends()[0], signal.SIGKILL)  # PostgreSQL then ends all the others, too
             clients.wait_for_recovery()
         self.audit(clients)
+
+    def test_a_feed_leaves_nothing_out_when_a_backend_is_killed(self):
+        feed, *others = self.servers
+        begin = self.rows()
+        with self.clients(*BREAKS, servers=others) as clients, contextlib.closing(self.follow(feed, begin)) as told:
+            ids = [next(told) for _ in range(100)]
+            for _ in range(2):
+                os.kill(self.backends()[0], signal.SIGKILL)
+                clients.wait_for_recovery()
+                ids += [next(told) for _ in range(200)]
+            self.assertEqual(ids, list(range(begin + 1, begin + 501)))
+        self.audit(clients)
+
+    @staticmethod
+    def follow(server, after):
+        """The ids behind `after`, as that server's feed tells them; where it breaks off it is asked again."""
+        while True:
+            try:
+                with server.connect() as connection:
+                    connection.send(request_bytes("GET", f"/v1/feed?after={after}&content=false"))
+                    head = connection.head()
+                    for event in connection.events(head) if head.status == 200 else ():
+                        after = int(event["id"])
+                        yield after
+            except OSError:
+                pass
 
     def test_a_killed_database_is_refused_for_and_waited_for(self):
         with self.clients(*BREAKS) as clients:
