@@ -1,6 +1,5 @@
 #include "core/content_guard.h"
 
-#include <exception>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,8 +20,8 @@ void Ask(ContentLock& lock, const std::string& name, std::chrono::milliseconds w
   const auto answer = std::make_shared<std::move_only_function<void(Answer)>>(std::move(told));
   try {
     lock.Acquire(name, {.wait = wait}, [answer](Answer given) { (*answer)(std::move(given)); });
-  } catch (const std::exception& error) {
-    (*answer)(Fail(ErrorCode::kUnavailable, error.what()));
+  } catch (...) {
+    (*answer)(Fail(ErrorCode::kUnavailable, "the lock threw something"));
   }
 }
 

@@ -91,10 +91,10 @@ TEST_F(ContentGuardTest, WaitsForAHolderNoLongerThanItMay) {
   EXPECT_EQ(lock_.asked().front().second, 1000ms);
 }
 
-TEST_F(ContentGuardTest, ALockThatThrowsCountsAsNone) {
+TEST_F(ContentGuardTest, ALockThatThrowsCountsAsNoneWhateverItThrows) {
   lock_.SetMode(Mode::kThrows);
-  EXPECT_EQ(StateOf("a"), State::kUnguarded);
-  EXPECT_EQ(guard_.Statistics().unavailable, 1U);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(StateOf("a"), State::kUnguarded);
+  EXPECT_EQ(guard_.Statistics().unavailable, 2U);
 }
 
 TEST_F(ContentGuardTest, AsksALockThatFailedAgainAndAgainOnlyOnceInASecond) {

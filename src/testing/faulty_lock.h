@@ -24,9 +24,9 @@ class FaultyLock final : public ContentLock {
     kNeverGrants,   // somebody else has it, always
     kGrantsTwice,   // to two at a time
     kUnavailable,
-    kHangs,  // keeps who asks, and never answers
-    kThrows,
-    kLoses,  // grants leases that are lost from the start
+    kHangs,   // keeps who asks, and never answers
+    kThrows,  // now an exception, now a number
+    kLoses,   // grants leases that are lost from the start
   };
 
   explicit FaultyLock(Mode mode) : mode_(mode) {}
@@ -81,9 +81,11 @@ class FaultyLock final : public ContentLock {
     const std::string text(name);
     std::optional<Error> refused;
     Mode mode{};
+    bool is_odd = false;
     {
       const MutexLock lock(mutex_);
       mode = mode_;
+      is_odd = asked_.size() % 2 == 1;
       asked_.emplace_back(text, options.wait);
       if (mode == Mode::kHangs) {
         waiting_.emplace_back(text, std::move(done));
@@ -96,6 +98,7 @@ class FaultyLock final : public ContentLock {
       }
       if (!refused && mode != Mode::kThrows) ++held_[text];
     }
+    if (mode == Mode::kThrows && is_odd) throw 1;
     if (mode == Mode::kThrows) throw std::runtime_error("a lock that throws");
     if (refused) return done(std::unexpected(*std::move(refused)));
     done(NewLease(text, mode));
