@@ -242,7 +242,7 @@ class DatabaseIsFar(ClusterTest):
 
     def test_a_save_with_a_backend_is_two(self):
         with Backend() as backend:
-            far = self.cluster.add_server("--backend.url", backend.url, store=self.store)
+            far = self.cluster.add_server("--backend.url", backend.url, "--redlock.wait", "10ms", store=self.store)
             self.delay(far)
             self.assertEqual(self.trips(far, "for the backend", 201), 2)  # to claim, and to confirm
             self.assertEqual(self.trips(far, "for the backend", 200), 0)

@@ -24,6 +24,9 @@ from http_connection import TIMEOUT_SECONDS, Answer, Connection
 
 POLL_SECONDS = 0.01
 VERSION = b" HTTP/1.1\r\n"
+# If it is set, all servers have a lock that does that (tests/servers), and nobody may notice.
+FAULTY_LOCK = os.environ.get("ITEMGATE_FAULTY_LOCK")
+LOCK_FOLDER = tempfile.TemporaryDirectory(prefix="itemgate-lock-") if FAULTY_LOCK else None
 METHOD_AND_TARGET = re.compile(rb"([A-Z]{1,16}) (\S+)\Z")  # what stands before the version
 
 
@@ -130,9 +133,13 @@ class Server:
         self._threads = threading.local()
         self.addresses_file = self.folder / f"addresses-{self._number}.json"
         self.log_path, out = self.folder / f"server-{self._number}.log", self.folder / f"server-{self._number}.out"
-        command = [*self.around, self.binary, "serve", "--listen", self.listen,
+        program, flags = self.binary, self.flags
+        if FAULTY_LOCK and program == blackbox.BINARY:
+            program = os.environ["ITEMGATE_FAULTY_LOCK_SERVER"]
+            flags = (*flags, "--faulty-lock", FAULTY_LOCK, "--faulty-lock-folder", LOCK_FOLDER.name)
+        command = [*self.around, program, "serve", "--listen", self.listen,
                    "--management.listen", self.listen_management, "--addresses-file", self.addresses_file,
-                   "--data", self.data, *self.flags]
+                   "--data", self.data, *flags]
         with open(self.log_path, "wb") as log, open(out, "wb") as output:
             self.process = subprocess.Popen(
                 [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=log,

@@ -14,7 +14,7 @@
 #include "itemgate/error.h"
 
 // What the programs of this folder share. They are started as tests/serving.py starts `itemgate serve`, and run until
-// they are killed.
+// they are ended.
 namespace itemgate {
 
 using Flags = std::map<std::string, std::string, std::less<>>;
