@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import unittest
+from collections import Counter
 from pathlib import Path
 
 from backend_server import Backend, digest_of
@@ -35,6 +36,7 @@ class ThreeServers(unittest.TestCase):
 
     maxDiff = 2000
     numbers = iter(range(10**9))
+    twice = set()  # digests of what the backend has twice, and not from us
 
     @classmethod
     def setUpClass(cls):
@@ -44,6 +46,30 @@ class ThreeServers(unittest.TestCase):
         cls.backend = cls.enterClassContext(Backend())
         cls.pool = cls.enterClassContext(concurrent.futures.ThreadPoolExecutor(40))
         cls.servers = [cls.enterClassContext(cls.server(number)) for number in range(3)]
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.audit()
+        finally:
+            super().tearDownClass()
+
+    @classmethod
+    def audit(cls):
+        """Asks the database and the backend themselves what all tests have left."""
+        query = cls.postgres.query
+        wait_until(lambda: query("SELECT count(*) FROM itemgate.claim WHERE NOT parked") == ["0"],
+                   "no claim is left over")
+        items = query("SELECT encode(digest, 'hex') FROM itemgate.item WHERE scope = 'default'")
+        parked = query("SELECT encode(digest, 'hex') FROM itemgate.claim")
+        effects = cls.backend.all_effects()
+        faults = {
+            "ids have gaps, up to": query("SELECT max(id) FROM itemgate.item HAVING max(id) > count(*)"),
+            "items that are there twice": [digest for digest, count in Counter(items).items() if count > 1],
+            "items that the backend does not have": [digest for digest in items if not effects.get(digest)],
+            "effects twice": [digest for digest, count in effects.items() if count > 1 and digest not in cls.twice],
+            "effects of which nobody knows": [digest for digest in effects if digest not in {*items, *parked}]}
+        assert not any(faults.values()), {fault: some[:5] for fault, some in faults.items() if some}
 
     @classmethod
     def server(cls, number):
@@ -61,6 +87,10 @@ class ThreeServers(unittest.TestCase):
     def ask(self, server, content, **headers):
         """Sends it from a thread of its own; gives what will be the answer."""
         return self.pool.submit(server.save, content, **headers)
+
+    def ask_all(self, content):
+        """The answers of all servers, which are sent it at once."""
+        return [asked.result() for asked in [self.ask(server, content) for server in self.servers]]
 
     def claims(self, content, what="count(*)"):
         return self.postgres.query(f"SELECT {what} FROM itemgate.claim WHERE digest = '\\x{digest_of(content)}'")
@@ -95,7 +125,7 @@ class ThreeServers(unittest.TestCase):
         """Everybody was told, and is told, the same id, and it is in the backend as often as it should."""
         for answer in answers:
             self.assertIn(answer.status, (200, 201), answer)
-        again = [server.save(content) for server in self.servers]
+        again = self.ask_all(content)
         self.assertEqual({answer.status for answer in again}, {200}, again)
         self.assertEqual(len({answer.id for answer in [*answers, *again]}), 1, [*answers, *again])
         self.assertLessEqual(sum(answer.status == 201 for answer in answers), 1, answers)
@@ -127,8 +157,9 @@ class ThreeServers(unittest.TestCase):
 
     def judge(self, contents, answers):
         ids = {}
-        for content in contents:
-            last = [server.save(content) for server in self.servers]
+        asked = [[self.ask(server, content) for server in self.servers] for content in contents]
+        for content, asked_last in zip(contents, asked):
+            last = [answer.result() for answer in asked_last]
             effects = self.backend.effects(content)
             self.assertLessEqual(effects, 1)
             answers += [(content, answer) for answer in last]

@@ -186,6 +186,7 @@ class AtMostOnce(ThreeServers):
     def test_F50_a_content_that_the_backend_has_twice_is_sent_no_more(self):
         content = self.content()
         self.backend.add(content, 2)
+        self.twice.add(digest_of(content))
 
         def found():
             told = "".join(server.manage("GET", "/metrics").body.decode() for server in self.servers)
