@@ -19,6 +19,10 @@ CLAIM, TAKE_OVER, CONFIRM, PARK, RELEASE = (
 
 class Claims(ThreeServers):
     @classmethod
+    def flags(cls):
+        return (*super().flags(), "--redlock.wait", "100ms")  # so that a lock that nobody gets leaves time for claims
+
+    @classmethod
     def server_behind(cls, proxy, timeout):
         """One more server, whose database is behind the proxy."""
         folder = cls.folder / f"behind-{next(cls.numbers)}"

@@ -16,6 +16,7 @@ class CuttingProxy:
     after    they are, the answer is waited for and lost, and the connection is reset: it has happened, unseen
     late     they are kept back, the connection is lost, and land() hands them on: it happens when nobody expects it
     silent   they are, and no connection hands any answer on until heal(): as behind a one-way partition
+    lost     as silent, and these bytes are not handed on either
 
     A context manager. Each cut takes place once.
     """
@@ -95,9 +96,10 @@ class CuttingProxy:
                     self._late.append((handed_on, answered))
                     shut(client)
                     handed_on.wait()
-                if how == "silent":
+                if how in ("silent", "lost"):
                     self._silent.set()
-                server.sendall(data)
+                if how != "lost":
+                    server.sendall(data)
                 if how in ("after", "late"):
                     answered.wait()
                     break
