@@ -88,6 +88,21 @@ class ThreeServers(unittest.TestCase):
         """Sends it from a thread of its own; gives what will be the answer."""
         return self.pool.submit(server.save, content, **headers)
 
+    @contextlib.contextmanager
+    def database_held(self, statements):
+        """Meanwhile nobody gets the locks that these statements have taken, which end with a SELECT 'held'."""
+        psql = subprocess.Popen([PROGRAMS / "psql", "-X", "-q", "-A", "-t", self.postgres.url], text=True,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        with psql:
+            psql.stdin.write(f"BEGIN; {statements};\n")
+            psql.stdin.flush()
+            self.assertEqual(psql.stdout.readline(), "held\n")
+            yield
+            psql.communicate("COMMIT;\n")
+
+    def waiting_in_database(self):
+        return int(*self.postgres.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+
     def ask_all(self, content):
         """The answers of all servers, which are sent it at once."""
         return [asked.result() for asked in [self.ask(server, content) for server in self.servers]]

@@ -40,6 +40,23 @@ class DatabaseFails(ThreeServers):
                 self.assert_saved(content, saved)
 
     def test_a_database_that_stands_still_makes_nobody_look_dead(self):
+        def stand_still():
+            self.postgres.pause()
+            self.let_pass(1.5 * LEASE_SECONDS, "the lease is over")
+            self.postgres.resume()
+        self.assert_nobody_looks_dead(stand_still)
+
+    def test_a_database_that_was_dead_makes_nobody_look_dead(self):
+        def die():
+            with self.database_held("LOCK TABLE itemgate.claim; SELECT 'held'"):
+                wait_until(lambda: self.waiting_in_database() > 1, "others are looking who has it")
+                self.postgres.kill()
+            self.let_pass(1.5 * LEASE_SECONDS, "the lease is over")
+            self.postgres.start()
+        self.assert_nobody_looks_dead(die)
+
+    def assert_nobody_looks_dead(self, stop_the_database):
+        """Though others have seen no heartbeat of the holder for longer than the lease: they could not look."""
         a, *others = self.servers
         contents = [self.content() for _ in range(10)]  # so that many look as soon as it goes on
         gates = [self.backend.hold("save", content) for content in contents]
@@ -48,9 +65,7 @@ class DatabaseFails(ThreeServers):
             gate.wait_reached()
         asked = [self.ask(server, content) for server in others for content in contents]
         self.let_pass(0.5, "they have seen who has them")
-        self.postgres.pause()
-        self.let_pass(1.5 * LEASE_SECONDS, "the lease is over")
-        self.postgres.resume()
+        stop_the_database()
         self.wait_until_ready()
         self.let_pass(1.5 * LEASE_SECONDS, "somebody could have taken over")
         self.assertEqual({self.claims(content, "epoch, parked")[0] for content in contents}, {"1|f"})
