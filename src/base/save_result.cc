@@ -32,6 +32,8 @@ std::string SaveResult::message() const {
     case Outcome::kInProgress:
       return "This content is being saved right now; ask again later.";
     case Outcome::kUnknown:
+      if (error && error->code == ErrorCode::kParked)
+        return "Nobody knows whether the item was saved" + reason;
       return "Nobody knows whether the item was saved; send it again" + reason;
     case Outcome::kRejected:
       return "The item was not accepted" + reason;

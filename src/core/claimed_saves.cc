@@ -160,7 +160,7 @@ Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, bool in_doub
   } else if (!there) {
     sent = Fail(is_first ? ErrorCode::kFailed : ErrorCode::kUnknown, there.error().message);
   } else if (!is_first) {
-    sent = Fail(ErrorCode::kParked, std::string(kParkedText));
+    sent = Fail(ErrorCode::kUnknown, std::string(kParkedText));
   } else {
     sent = co_await Reply<Result<void>>(
         [&](auto told) { parts_.backend.SaveItem(BackendItemOf(insertion), std::move(told)); });
@@ -182,9 +182,9 @@ Detached ClaimedSaves::Call(Insertion& insertion, ClaimHolder mine, bool in_doub
     co_return End(mine.attempt, std::move(done), Fail(ErrorCode::kUnknown, sent.error().message));
   }
   (void)co_await Insisted([&](auto told) { parts_.claims.Park(key, mine, std::move(told)); });
-  const bool was_parked = sent.error().code == ErrorCode::kParked;
+  const bool is_for_operator = !is_first && there;
   End(mine.attempt, std::move(done),
-      Fail(was_parked ? ErrorCode::kParked : ErrorCode::kUnknown, sent.error().message));
+      Fail(is_for_operator ? ErrorCode::kParked : ErrorCode::kUnknown, sent.error().message));
 }
 
 /// The backend has it.
