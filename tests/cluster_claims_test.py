@@ -17,6 +17,11 @@ CLAIM, TAKE_OVER, CONFIRM, PARK, RELEASE = (
     f"itemgate.{name}(" for name in ("claim", "take_over", "confirm", "park", "release"))
 
 
+def key_of(content):
+    """How the database is sent it. Servers park and release at any time what came late."""
+    return bytes.fromhex(digest_of(content))
+
+
 class Claims(ThreeServers):
     @classmethod
     def flags(cls):
@@ -70,10 +75,6 @@ class CutLine(Claims):
     def assert_failed(self, answer):
         self.assertEqual((answer.status, answer.code), (502, "save-failed"), answer)
 
-    def cut_release(self, content, how):
-        """Not one of a content before, which may be made again and again."""
-        self.proxy.cut(RELEASE, how, about=bytes.fromhex(digest_of(content)))
-
     def wait_for_cut(self):
         wait_until(lambda: self.proxy.cuts > self.cuts_before, "it is cut")
 
@@ -99,7 +100,7 @@ class CutLine(Claims):
                 content = self.content()
                 self.backend.fail_after_effect(content)
                 self.backend.find_stale(content, times=2)  # before the save, and then once more
-                self.proxy.cut(PARK, how)
+                self.proxy.cut(PARK, how, key_of(content))
                 self.assert_unknown(self.unlucky.save(content))
                 self.assert_parked(content)
                 self.proxy.cut(TAKE_OVER, how)
@@ -115,7 +116,7 @@ class CutLine(Claims):
             with self.subTest(how=how):
                 content = self.content()
                 self.backend.fail("save", content, 429)
-                self.cut_release(content, how)
+                self.proxy.cut(RELEASE, how, key_of(content))
                 self.assert_failed(self.unlucky.save(content))
                 self.assertEqual(self.claims(content), ["0"])
                 gate = self.backend.hold("save", content)
@@ -169,7 +170,7 @@ class CutLine(Claims):
     def test_behind_a_one_way_partition_what_is_parked_is_saved_by_another(self):
         content = self.content()
         self.backend.fail_after_effect(content)
-        self.proxy.cut(PARK, "silent")
+        self.proxy.cut(PARK, "silent", key_of(content))
         asked = self.ask(self.unlucky, content)
         self.wait_for_claims(content, "parked", ["t"])
         second = self.servers[0].save(content)
@@ -181,7 +182,7 @@ class CutLine(Claims):
     def test_behind_a_one_way_partition_what_is_released_is_saved_by_another(self):
         content = self.content()
         self.backend.fail("save", content, 429)
-        self.cut_release(content, "silent")
+        self.proxy.cut(RELEASE, "silent", key_of(content))
         asked = self.ask(self.unlucky, content)
         self.wait_for_cut()
         second = self.servers[0].save(content)

@@ -7,7 +7,7 @@ import time
 import unittest
 
 from backend_serving import LEASE_SECONDS, ThreeServers
-from cluster_claims_test import CLAIM, CONFIRM, PARK, RELEASE, TAKE_OVER, Claims
+from cluster_claims_test import CLAIM, CONFIRM, PARK, RELEASE, TAKE_OVER, Claims, key_of
 from cutting_proxy import CuttingProxy
 from serving import wait_until
 
@@ -143,7 +143,7 @@ class KilledHalfTold(Claims):
             self.assert_unknown(self.servers[0].save(content))
         if step == RELEASE:
             self.backend.fail("save", content, 429)
-        self.proxy.cut(step, how)
+        self.proxy.cut(step, how, key_of(content))
         asked = self.ask(self.victim, content)
         wait_until(lambda: self.proxy.cuts > cuts, "it is cut")
         self.victim.kill()

@@ -49,6 +49,7 @@ class CuttingProxy:
             thread.join()
 
     def cut(self, marker, how, about=b""):
+        """`about`: bytes that the client sends together with the marker; what is about something else is no cut."""
         with self._lock:
             self._how, self._marker, self._about = how, marker.encode(), about
 
