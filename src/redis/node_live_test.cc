@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "redis/node.h"
+#include "redis/primary.h"
 #include "testing/eventually.h"
 #include "testing/manual_executor.h"
 #include "testing/redis_live.h"
@@ -178,23 +179,42 @@ TEST_F(NodeLiveTest, LooksAHostUpOnceThoughAttemptsExpireMeanwhile) {
   });
 }
 
+/// Nobody listens at the first.
+Result<std::vector<SocketAddress>> TwoAddresses(const Endpoint& endpoint) {
+  return std::vector{*Resolve({.host = "127.0.0.2", .port = endpoint.port}),
+                     *Resolve({.host = "127.0.0.1", .port = endpoint.port})};
+}
+
 TEST_F(NodeLiveTest, TriesAllAddressesOfAHost) {
   const RedisServer server;
-  const auto look_up = [](const Endpoint& endpoint) -> Result<std::vector<SocketAddress>> {
-    return std::vector{*Resolve({.host = "127.0.0.2", .port = endpoint.port}),
-                       *Resolve({.host = "127.0.0.1", .port = endpoint.port})};
-  };
   Attempts attempts;
   std::unique_ptr<Node> node;
   loop_.Run([&] {
     NodeContext context = loop_.context();
-    context.look_up = look_up;
+    context.look_up = &TwoAddresses;
     node = *Node::Make(context, OptionsFor({.host = "twice", .port = server.port()}), &attempts);
     node->Start();
   });
   EXPECT_TRUE(Eventually([&] { return loop_.Run([&] { return attempts.is_ready; }); }));
   EXPECT_EQ(attempts.begun, 2);
   loop_.Run([&] { node.reset(); });
+}
+
+TEST_F(NodeLiveTest, OfAGroupAllAddressesOfAHostAreTriedBeforeTheNextHost) {
+  const RedisServer server;
+  const DeadPort dead;
+  const ConnectionSettings settings{
+      .endpoints = {{.host = "twice", .port = server.port()}, dead.endpoint()},
+      .node = OptionsFor({})};
+  std::unique_ptr<Primary> primary;
+  loop_.Run([&] {
+    NodeContext context = loop_.context();
+    context.look_up = &TwoAddresses;
+    primary = *Primary::Open(context, settings);
+    primary->Start();
+  });
+  EXPECT_TRUE(Eventually([&] { return loop_.Run([&] { return primary->is_connected(); }); }));
+  loop_.Run([&] { primary.reset(); });
 }
 
 TEST_F(NodeLiveTest, ComesBackAfterAKillAndSendsWhatWaited) {
