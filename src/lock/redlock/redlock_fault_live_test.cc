@@ -245,19 +245,23 @@ TEST_F(RedLockFault, RenewalNeverOutlivesRelease) {
   constexpr int kAtOnce = 2000;
   const auto factory = ConnectTo(fleet_);
   const auto is_empty = [](const auto& server) { return server->Run({"DBSIZE"}) == "0"; };
+  int renewed = 0;
   for (int batch = 0; batch < kBatches; ++batch) {
     std::vector<std::string> names;
     for (int i = 0; i < kAtOnce; ++i) names.push_back("r" + std::to_string(i));
     auto locks = factory->CreateLocks(
         names, {.expiry = milliseconds(600), .missing_key = RedLockMissingKey::kRecreate});
-    // All are renewed in one go: once the first has been, the rest is under way.
-    EXPECT_TRUE(Eventually([&] { return locks.front()->extend_count() > 0; }));
+    // All are renewed in one go: once the first has been, the rest is under way. On a busy machine it may be lost.
+    const RedLock& first = *locks.front();
+    EXPECT_TRUE(Eventually([&] { return first.extend_count() > 0 || !first.IsAcquired(); }));
+    renewed += first.extend_count() > 0 ? 1 : 0;
     locks.clear();
     // On the same connections, so after all releases; and long before what was left behind could expire.
     factory->CreateLock("last", kLiveExpiry)->Release();
     EXPECT_TRUE(
         Eventually([&] { return std::ranges::all_of(fleet_, is_empty); }, milliseconds(400)));
   }
+  EXPECT_GT(renewed, 0);
 }
 
 // A cancellation at any moment of an attempt leaves neither a key nor a renewal.
