@@ -77,8 +77,8 @@ class FramingTest(AttackTest):
 
     def test_s03_transfer_encoding_that_is_not_chunked(self):
         body, host = chunked(b"hello"), b"Host: x"
-        unknown = [b"chunkedx", b"chunked, identity", b"chunked, chunked", b"identity", b"gzip, chunked", b"chunked;q=1",
-                   b'"chunked"', b"", b"xchunked", b"chunked chunked"]
+        unknown = [b"chunkedx", b"chunked, identity", b"chunked, chunked", b"identity", b"gzip, chunked",
+                   b"chunked;q=1", b'"chunked"', b"", b"xchunked", b"chunked chunked"]
         self.assert_all_refused([post(host, b"Transfer-Encoding: " + value, body=body) for value in unknown],
                                 (501, "not-implemented"))
         coding = b"Transfer-Encoding: chunked"

@@ -36,8 +36,8 @@ bool IsAllowed(Route route, http::Method method) {
   return method == http::Method::kGet || method == http::Method::kHead;
 }
 
-/// True if a browser says that a page has asked for it. A page of anybody's can post to the addresses of its reader, and
-/// needs no permission as long as it does not want to see the answer.
+/// True if a browser says that a page has asked for it. A page of anybody's can post to the addresses of its reader,
+/// and needs no permission as long as it does not want to see the answer.
 bool IsFromWebPage(const http::Request& request) {
   return std::ranges::any_of(request.fields, [](const http::Field& field) {
     if (http::EqualsIgnoringCase(field.name, "Origin")) return true;

@@ -45,7 +45,7 @@ struct SaveTerms {
 [[nodiscard]] std::expected<Scope, Problem> ScopeOf(const RequestHead& head,
                                                     std::string_view path_scope);
 
-/// Checks the body against a Content-Digest or Repr-Digest (RFC 9530): each sha-256 and sha-512 in it, and nothing else.
+/// Checks the body against a Content-Digest or Repr-Digest (RFC 9530): each sha-256 and sha-512 in it, nothing else.
 [[nodiscard]] std::optional<Problem> CheckDigest(std::string_view header, std::string_view body);
 
 }  // namespace itemgate::server
