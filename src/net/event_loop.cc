@@ -56,7 +56,12 @@ class EventLoop::Impl {
 
   void Run() EXCLUDES(mutex_) {
     thread_ = std::this_thread::get_id();
-    while (RunTasks()) RunRound(TimeToSleep());
+    for (bool go_on = RunTasks(); go_on;) {
+      Wait(TimeToSleep());
+      const HeldWakeUps held;  // others hear once of all that this round has for them
+      TellHandlers();
+      go_on = RunTasks();
+    }
     thread_ = std::thread::id();
   }
 
@@ -184,12 +189,15 @@ class EventLoop::Impl {
     return static_cast<int>(std::min<std::int64_t>(rounded.count(), 60'000));
   }
 
-  void RunRound(int sleep_milliseconds) {
+  void Wait(int sleep_milliseconds) {
     const int count = epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
                                  sleep_milliseconds);
     wake_up_->StayAwake();
     round_time_ = clock_.Now();
     round_ = std::span(events_).first(static_cast<std::size_t>(std::max(count, 0)));
+  }
+
+  void TellHandlers() {
     for (const epoll_event& event : round_) {
       if (event.data.ptr != nullptr)
         static_cast<ReadinessHandler*>(event.data.ptr)->Ready(ReadinessOf(event.events));
