@@ -114,7 +114,7 @@ class AtMostOnce(ThreeServers):
     def test_F17_what_a_killed_server_had_confirmed_is_a_duplicate(self):
         a, b, _ = self.servers
         content = self.content()
-        with self.database_held("SELECT 'held' FROM itemgate.store FOR UPDATE"):  # nobody can make items
+        with self.database_held():
             first = self.ask(a, content)
             wait_until(lambda: self.waiting_in_database() > 0, "the confirmation waits in the database")
             a.kill()

@@ -109,12 +109,12 @@ class DatabaseFails(ThreeServers):
 class KilledHalfTold(Claims):
     """A server is killed when it has told the database something: which was lost, or done and not answered."""
 
-    # What another server says afterwards: 502 where the dead one was perhaps sending it.
-    AFTERWARDS = {("lost", CLAIM): 201, ("silent", CLAIM): 502,
+    # What another server says afterwards: 409 where the dead one was perhaps sending it.
+    AFTERWARDS = {("lost", CLAIM): 201, ("silent", CLAIM): 409,
                   ("lost", CONFIRM): 201, ("silent", CONFIRM): 200,
                   ("lost", PARK): 201, ("silent", PARK): 201,
                   ("lost", TAKE_OVER): 201, ("silent", TAKE_OVER): 201,
-                  ("lost", RELEASE): 502, ("silent", RELEASE): 201}
+                  ("lost", RELEASE): 409, ("silent", RELEASE): 201}
 
     @classmethod
     def setUpClass(cls):
@@ -128,7 +128,7 @@ class KilledHalfTold(Claims):
         self.assertEqual({fault: answer.result().status for fault, answer in asked.items()}, self.AFTERWARDS)
         for (how, step), content in killed.items():
             with self.subTest(how=how, step=step):
-                if self.AFTERWARDS[how, step] == 502:
+                if self.AFTERWARDS[how, step] == 409:
                     self.assert_parked(content)
                     self.assertEqual(self.backend.effects(content), 0)
                 else:

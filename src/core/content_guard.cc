@@ -1,5 +1,6 @@
 #include "core/content_guard.h"
 
+#include <exception>
 #include <optional>
 #include <string>
 #include <utility>
@@ -20,8 +21,10 @@ void Ask(ContentLock& lock, const std::string& name, std::chrono::milliseconds w
   const auto answer = std::make_shared<std::move_only_function<void(Answer)>>(std::move(told));
   try {
     lock.Acquire(name, {.wait = wait}, [answer](Answer given) { (*answer)(std::move(given)); });
+  } catch (const std::exception& error) {
+    (*answer)(Fail(ErrorCode::kUnavailable, error.what()));
   } catch (...) {
-    (*answer)(Fail(ErrorCode::kUnavailable, "the lock threw something"));
+    (*answer)(Fail(ErrorCode::kUnavailable, "the lock threw what is no exception"));
   }
 }
 

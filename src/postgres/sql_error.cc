@@ -123,12 +123,12 @@ Error WhileServing(Error error) {
 
 std::string OneLine(std::string_view libpq_text) {
   std::string line;
-  for (const char c : libpq_text) {
-    if (c == '\n' || c == '\t') {
-      if (!line.empty() && !line.ends_with(' ')) line += ' ';
-    } else {
+  for (std::size_t i = 0; i < libpq_text.size(); ++i) {
+    const char c = libpq_text[i];
+    if (c != '\n' && c != '\t')
       line += c;
-    }
+    else if (!line.empty() && !line.ends_with(' '))  // an indented line begins another sentence
+      line += libpq_text.substr(i).starts_with("\n\t") ? ". " : " ";
   }
   while (line.ends_with(' ')) line.pop_back();
   return line;

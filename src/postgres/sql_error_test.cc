@@ -54,7 +54,7 @@ TEST(SqlError, OfManyServersTheLastThatAnsweredCounts) {
 TEST(SqlError, ServersThatDoNotAnswerNeedNoAdvice) {
   EXPECT_EQ(
       ConnectErrorOf("connection to server failed: Connection refused\n\tIs it running?\n").message,
-      "PostgreSQL: connection to server failed: Connection refused Is it running?");
+      "PostgreSQL: connection to server failed: Connection refused. Is it running?");
   EXPECT_EQ(ConnectErrorOf("").message, "PostgreSQL: the connection was lost");
 }
 
