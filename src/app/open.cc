@@ -177,7 +177,7 @@ class LocalItemgate final : public Itemgate {
   SystemClock clock_;
   ThreadExecutor executor_{"itemgate", 1};
   ThreadExecutor committer_{"committer", 1};
-  ThreadExecutor background_{"background", 1, ThreadExecutor::Priority::kIdle};
+  ThreadExecutor background_{"background", 1, ThreadExecutor::Priority::kLow};
   LoneMembership lone_membership_{clock_, seed_};
   std::unique_ptr<ItemStore> store_;
   PostgresStore* database_ = nullptr;  // these four are of store_, if others share it

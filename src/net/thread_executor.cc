@@ -1,6 +1,7 @@
 #include "net/thread_executor.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <deque>
 #include <map>
@@ -15,11 +16,12 @@ namespace itemgate {
 
 namespace {
 
+// A tenth of another's share, and enough that whoever must wait for it after all, since it is behind, does not starve:
+// in SCHED_IDLE it would, for as long as the processors are full.
+constexpr int kLowNice = 10;
+
 /// Of the calling thread. That it fails where a sandbox forbids it costs time only.
-void UseIdleTimeOnly() {
-  const sched_param none{};
-  static_cast<void>(pthread_setschedparam(pthread_self(), SCHED_IDLE, &none));
-}
+void LowerPriority() { static_cast<void>(setpriority(PRIO_PROCESS, 0, kLowNice)); }
 
 }  // namespace
 
@@ -30,7 +32,7 @@ class ThreadExecutor::Impl {
     for (int i = 0; i < thread_count; ++i) {
       threads_.emplace_back([this, name, priority] {
         pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-        if (priority == Priority::kIdle) UseIdleTimeOnly();
+        if (priority == Priority::kLow) LowerPriority();
         Work();
       });
     }

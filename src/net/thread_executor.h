@@ -14,7 +14,7 @@ class ThreadExecutor final : public Executor {
  public:
   enum class Priority {
     kNormal,
-    kIdle,  // for what nobody waits for: takes processors that nobody else wants (SCHED_IDLE), gives them up at once
+    kLow,  // a nice value of 10, a tenth of the others' share of a processor: for what nobody waits for, as a rule
   };
 
   /// Starts `thread_count` threads named `name` (at most 15 characters, seen in `top -H`).

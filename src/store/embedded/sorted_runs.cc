@@ -137,7 +137,7 @@ class SortedRuns::Impl {
     options_.info_log = std::make_shared<SilentLogger>();
     // Nobody waits for a merge. That it cannot be had costs time only.
     static_cast<void>(
-        environment_->LowerThreadPoolCPUPriority(rocksdb::Env::LOW, rocksdb::CpuPriority::kIdle));
+        environment_->LowerThreadPoolCPUPriority(rocksdb::Env::LOW, rocksdb::CpuPriority::kLow));
   }
 
   Result<void> Open() {
