@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "server/json_reader.h"
+#include "server/json_object_reading.h"
 #include "server/target.h"
 
 namespace itemgate::server {
@@ -11,10 +11,12 @@ namespace {
 
 using Kind = JsonReader::Kind;
 
-class Reading {
+class Reading final : JsonObjectReading {
  public:
   Reading(std::string_view body, std::optional<ScopeLoan> scope)
-      : json_(body), header_scope_(std::move(scope)) {}
+      : JsonObjectReading(body, {.code = ProblemCode::kInvalidArgument,
+                                 .detail = "the body must be a JSON object"}),
+        header_scope_(std::move(scope)) {}
 
   std::expected<FindMissing, Problem> Run() {
     if (!ReadAll()) return std::unexpected(*json_.problem());
@@ -26,29 +28,12 @@ class Reading {
   }
 
  private:
-  bool ReadAll() {
-    if (json_.NextKind() != Kind::kObject) {
-      Mind(ProblemCode::kInvalidArgument, "the body must be a JSON object");
-      return json_.Skip() && json_.AtEnd();
-    }
-    if (!json_.Enter()) return false;
-    while (const auto name = json_.NextMember()) {
-      if (!ReadMember(*name)) return false;
-    }
-    return json_.AtEnd();
-  }
-
-  bool ReadMember(std::string_view name) {
+  bool ReadMember(std::string_view name) override {
     if (name == "sha256") return See(has_digests_) && ReadDigests();
     if (name == "scope") return See(has_scope_) && ReadScope();
     Mind(ProblemCode::kUnknownField,
          "the object has a field that is not known; known are: scope, sha256");
     return json_.Skip();
-  }
-
-  bool See(bool& seen) {
-    if (!std::exchange(seen, true)) return true;
-    return json_.RefuseSyntax("a name that the object has twice");
   }
 
   bool ReadDigests() {
@@ -98,22 +83,12 @@ class Reading {
 
   void TakeScope(std::string_view name) {
     auto scope = ScopeToRead(name, "scope");
-    if (scope) {
-      request_.scope = *std::move(scope);
-    } else if (!meaning_) {
-      meaning_ = std::move(scope.error());
-    }
+    if (!scope) return Mind(std::move(scope.error()));
+    request_.scope = *std::move(scope);
   }
 
-  // The first thing that is wrong with what the object says.
-  void Mind(ProblemCode code, std::string_view detail) {
-    if (!meaning_) meaning_ = {.code = code, .detail = std::string(detail)};
-  }
-
-  JsonReader json_;
   std::optional<ScopeLoan> header_scope_;
   FindMissing request_;
-  std::optional<Problem> meaning_;
   bool has_digests_ = false;
   bool has_scope_ = false;
 };

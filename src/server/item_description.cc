@@ -6,15 +6,18 @@
 
 #include "base/base64.h"
 #include "itemgate/store.h"
-#include "server/json_reader.h"
+#include "server/json_object_reading.h"
 #include "server/target.h"
 
 namespace itemgate::server {
 
-/// One description being read. What is wrong with its JSON goes before what is wrong with what it says.
-class ItemDescriptionReader::Parsing {
+/// One description being read.
+class ItemDescriptionReader::Parsing final : JsonObjectReading {
  public:
-  Parsing(ItemDescriptionReader& reader, std::string_view json) : reader_(reader), json_(json) {
+  Parsing(ItemDescriptionReader& reader, std::string_view json)
+      : JsonObjectReading(json, {.code = ProblemCode::kInvalidContent,
+                                 .detail = "an item must be a JSON object"}),
+        reader_(reader) {
     item_.scope = reader.default_scope_;
   }
 
@@ -29,20 +32,7 @@ class ItemDescriptionReader::Parsing {
   }
 
  private:
-  bool ReadAll() {
-    const JsonReader::Kind kind = json_.NextKind();
-    if (kind != JsonReader::Kind::kObject) {
-      Mind(ProblemCode::kInvalidContent, "an item must be a JSON object");
-      return json_.Skip() && json_.AtEnd();
-    }
-    if (!json_.Enter()) return false;
-    while (const auto name = json_.NextMember()) {
-      if (!ReadMember(*name)) return false;
-    }
-    return json_.AtEnd();
-  }
-
-  bool ReadMember(std::string_view name) {
+  bool ReadMember(std::string_view name) override {
     if (name == "content") return ReadContent(&Parsing::TakeText, saw_content_);
     if (name == "contentBase64") return ReadContent(&Parsing::TakeBase64, saw_base64_);
     if (name == "mediaType") return ReadText(&Parsing::TakeMediaType, saw_media_type_);
@@ -79,11 +69,6 @@ class ItemDescriptionReader::Parsing {
     return true;
   }
 
-  bool See(bool& seen) {
-    if (!std::exchange(seen, true)) return true;
-    return json_.RefuseSyntax("a name that the object has twice");
-  }
-
   void TakeText(std::string_view text) {
     if (text.empty()) Mind(ProblemCode::kInvalidContent, "the content is empty");
     item_.content = text;
@@ -104,24 +89,14 @@ class ItemDescriptionReader::Parsing {
   void TakeScope(std::string_view name) {
     if (name != reader_.last_scope_.name()) {
       auto scope = ScopeNamed(name, "scope");
-      if (!scope) {
-        if (!meaning_) meaning_ = std::move(scope.error());
-        return;
-      }
+      if (!scope) return Mind(std::move(scope.error()));
       reader_.last_scope_ = *scope;
     }
     item_.scope = reader_.last_scope_;
   }
 
-  // The first thing that is wrong with what the object says.
-  void Mind(ProblemCode code, std::string_view detail) {
-    if (!meaning_) meaning_ = {.code = code, .detail = std::string(detail)};
-  }
-
   ItemDescriptionReader& reader_;
-  JsonReader json_;
   ItemDescription item_;
-  std::optional<Problem> meaning_;
   bool has_content_ = false;
   bool saw_content_ = false;
   bool saw_base64_ = false;
