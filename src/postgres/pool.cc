@@ -14,7 +14,7 @@ ConnectionOptions Working(ConnectionOptions options) {
 }
 
 /// What is seldom run is not prepared.
-ConnectionOptions Listening(ConnectionOptions options) {
+ConnectionOptions Unprepared(ConnectionOptions options) {
   options.prepared.clear();
   return options;
 }
@@ -28,9 +28,9 @@ void Refuse(Command& command, Error error) {
 Pool::Pool(EventLoop& loop, PoolOptions options)
     : loop_(loop),
       options_(std::move(options)),
-      listening_options_(Listening(options_.connection)),
+      listening_options_(Unprepared(options_.connection)),
       working_options_(Working(options_.connection)),
-      urgent_options_(Listening(working_options_)),
+      urgent_options_(Unprepared(working_options_)),
       breaker_(options_.breaker, options_.seed),
       growing_breaker_(options_.breaker, options_.seed + 2),
       listening_breaker_(options_.breaker, options_.seed + 1) {}

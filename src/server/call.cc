@@ -214,7 +214,7 @@ std::optional<Problem> QueueForWorker(ApiState& api) {
     return std::nullopt;
   api.waiting_reads.fetch_sub(1, std::memory_order_relaxed);
   return Problem{.code = ProblemCode::kOverloaded,
-                 .detail = "too many requests wait to be read; send it again later"};
+                 .detail = "too many requests that read are waiting; send it again later"};
 }
 
 http::Response JsonResponse(std::string body) {
