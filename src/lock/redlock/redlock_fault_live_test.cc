@@ -145,7 +145,10 @@ TEST_F(RedLockFault, AHolderThatStoodStillPastItsExpiryKnowsItAndTakesNothingBac
   kill(holder, SIGSTOP);
   auto next = factory->CreateLock("holder", seconds(30), seconds(20), milliseconds(20));
   EXPECT_TRUE(next->IsAcquired());
-  EXPECT_GE(next->Release().released, 2);
+  const RedLockRelease release = next->Release();
+  // It may have got two of three, before the holder's key had expired in the third.
+  EXPECT_GE(release.released, 1);
+  EXPECT_GE(release.released + release.absent, 2);
   kill(holder, SIGCONT);
   EXPECT_EQ(hear(), 'o');
   EXPECT_EQ(hear(), 'l');
