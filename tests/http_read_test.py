@@ -229,6 +229,7 @@ class OpenApiTest(ContractTest):
             ("post", "/v1/scopes/{scope}/items"): [b"toured", {}],
             ("post", "/v1/items:batch"): [line, {"Content-Type": "application/x-ndjson"}],
             ("post", "/v1/scopes/{scope}/items:batch"): [line, {"Content-Type": "application/ndjson"}],
+            ("put", "/v1/contents/sha256/{digest}"): [b"toured", {}],
             ("post", "/v1/contents:findMissing"): [b'{"sha256": []}', JSON],
         }
         values = {"scope": "tour", "id": str(item_id), "digest": hex_of(b"toured"),

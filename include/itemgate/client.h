@@ -31,6 +31,10 @@ struct RetryOptions {
   // the load of a server that is in trouble.
   double budget_share = 0.2;      // of the calls
   double budget_per_second = 10;  // on top of that
+
+  /// While a server answers 429 or 503 to most requests, so many times as many are sent as it takes, and ten a second;
+  /// the others fail at once, as kUnavailable. 0: all are sent.
+  double throttle_multiplier = 2;
 };
 
 /// How to secure the connections to an https server. Files are PEM, and are read once, when the client is made.

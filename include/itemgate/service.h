@@ -67,6 +67,7 @@ struct ServiceOptions {
   std::size_t batch_items_max = 100'000;     // of one call
   std::size_t in_flight_max = 1'000'000;     // contents being saved, and those waiting for them
   std::size_t in_flight_bytes_max = std::size_t{4} << 30;  // of those contents together
+  std::size_t waiters_max = 100'000;  // for one content; others are answered kInProgress at once
 
   // Performance.
   std::size_t near_cache_keys = 1 << 20;  // remembered keys, at most 60 bytes each; 0: no cache

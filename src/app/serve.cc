@@ -247,6 +247,7 @@ Result<void> ServeImpl::OpenStore() {
   options.on_saved = [this] { feeds_.OnSaved(); };
   options.service.content_bytes_max = settings_.limits_body_bytes.value;
   options.service.in_flight_max = settings_.limits_in_flight;
+  options.service.waiters_max = settings_.limits_waiters;
   options.service.in_flight_bytes_max = settings_.limits_in_flight_bytes.value;
   options.service.near_cache_keys = settings_.near_cache_keys;
   options.lock = lock_;

@@ -57,7 +57,8 @@ Caller::Caller(const ClientOptions& options, ServerUrl url, ClientParts parts)
       clock_(parts.clock),
       network_(std::move(parts.network)),
       random_(parts.seed),
-      budget_(options.retry) {}
+      budget_(options.retry),
+      throttle_(options.retry) {}
 
 Instant Caller::BeginCall() {
   const Instant now = clock_.Now();
@@ -68,6 +69,26 @@ Instant Caller::BeginCall() {
 
 Result<Answer> Caller::TryOnce(const Request& request, const Patience& patience,
                                const BodySink& sink) {
+  if (!MaySend()) return HeldBack();
+  auto answer = Send(request, patience, sink);
+  if (!answer || !Throttle::IsRefusal(answer->status)) CountTaken();
+  return answer;
+}
+
+bool Caller::MaySend() {
+  const Instant now = clock_.Now();
+  const MutexLock lock(mu_);
+  return throttle_.TrySend(now, random_.Fraction());
+}
+
+void Caller::CountTaken() {
+  const Instant now = clock_.Now();
+  const MutexLock lock(mu_);
+  throttle_.OnTaken(now);
+}
+
+Result<Answer> Caller::Send(const Request& request, const Patience& patience,
+                            const BodySink& sink) {
   const std::string text = Render(request, patience);
   bool may_be_second = false;
   if (auto connection = request.is_sent_once ? nullptr : TakeIdle()) {
@@ -186,6 +207,12 @@ Caller::Attempt Caller::Exchange(Connection& connection, std::string_view text,
             .reusable =
                 response.keep_alive() && text.empty() && !moved->ended && *fed == received.size()};
   }
+}
+
+std::unexpected<Error> Caller::HeldBack() const {
+  return Fail(ErrorCode::kUnavailable, "the server at " + url_text_ +
+                                           " refuses most requests, so this one was not sent; "
+                                           "send it again later");
 }
 
 std::unexpected<Error> Caller::NotReached(const Error& error) const {

@@ -14,6 +14,7 @@
 #include "client/network.h"
 #include "client/retry.h"
 #include "client/server_url.h"
+#include "client/throttle.h"
 #include "itemgate/client.h"
 
 namespace itemgate::client {
@@ -61,7 +62,8 @@ class Caller {
   /// By when a call that begins now must have ended. Counts the call in the retries' budget.
   [[nodiscard]] Instant BeginCall() EXCLUDES(mu_);
 
-  /// One attempt. A kept connection that the server has closed meanwhile is replaced at once, which is no retry.
+  /// One attempt, unless the server refuses too many. A kept connection that the server has closed meanwhile is
+  /// replaced at once, which is no retry.
   [[nodiscard]] Result<Answer> TryOnce(const Request& request, const Patience& patience,
                                        const BodySink& sink = {}) EXCLUDES(mu_);
 
@@ -91,11 +93,16 @@ class Caller {
     bool reusable = false;  // for another request
   };
 
+  [[nodiscard]] Result<Answer> Send(const Request& request, const Patience& patience,
+                                    const BodySink& sink) EXCLUDES(mu_);
   [[nodiscard]] std::string Render(const Request& request, const Patience& patience) EXCLUDES(mu_);
   [[nodiscard]] Attempt Exchange(Connection& connection, std::string_view text,
                                  const Patience& patience, const BodySink& sink);
   [[nodiscard]] std::unique_ptr<Connection> TakeIdle() EXCLUDES(mu_);
   void KeepIdle(std::unique_ptr<Connection> connection) EXCLUDES(mu_);
+  [[nodiscard]] bool MaySend() EXCLUDES(mu_);
+  void CountTaken() EXCLUDES(mu_);
+  [[nodiscard]] std::unexpected<Error> HeldBack() const;
   [[nodiscard]] std::unexpected<Error> NotReached(const Error& error) const;
   [[nodiscard]] std::unexpected<Error> Lost(const Error& error) const;
   [[nodiscard]] std::unexpected<Error> NotUnderstood(const Error& error) const;
@@ -111,6 +118,7 @@ class Caller {
   Mutex mu_;
   Random random_ GUARDED_BY(mu_);
   RetryBudget budget_ GUARDED_BY(mu_);
+  Throttle throttle_ GUARDED_BY(mu_);
   std::vector<std::unique_ptr<Connection>> idle_ GUARDED_BY(mu_);  // the last used one last
 };
 

@@ -122,6 +122,26 @@ TEST_F(ClientSaveTest, TellsThatNoServerIsThere) {
   EXPECT_EQ(server_.waits.size(), 8u);
 }
 
+TEST_F(ClientSaveTest, KeepsItsCallsFromAServerThatRefusesMostOfThem) {
+  constexpr std::string_view kOverloaded = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
+  server_.instead = kOverloaded;
+  server_.faults.assign(1000, Fault::kInstead);
+  const auto client = MakeClient({.retry = {.retries_max = 0}});
+  SaveResult result;
+  for (int i = 0; i < 1000; ++i) {
+    result = client->SaveItem("a");
+    ASSERT_EQ(result.outcome, Outcome::kUnavailable);
+  }
+  EXPECT_LT(server_.seen.size(), 200u);
+  EXPECT_EQ(result.error->message,
+            "the server at http://127.0.0.1:8080 refuses most requests, so this one was not sent; "
+            "send it again later");
+  // It is asked again and again, so that its first yes is heard.
+  server_.faults.clear();
+  server_.clock.Set(server_.clock.Now() + 2s);
+  EXPECT_EQ(client->SaveItem("a").outcome, Outcome::kCreated);
+}
+
 /// A network whose connections cannot be secured.
 class InsecureNetwork final : public Network {
  public:

@@ -5,27 +5,13 @@
 
 namespace itemgate::client {
 
-RetryBudget::Second& RetryBudget::At(Instant now) {
-  const std::int64_t number =
-      std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
-  Second& second = seconds_[static_cast<std::size_t>(number) % kWindowSeconds];
-  if (second.number != number) second = {.number = number};
-  return second;
-}
-
-void RetryBudget::OnCall(Instant now) { ++At(now).calls; }
-
 bool RetryBudget::TryTake(Instant now) {
-  Second& current = At(now);
-  double budget = static_cast<double>(kWindowSeconds) * options_.budget_per_second;
-  double taken = 0;
-  for (const Second& second : seconds_) {
-    if (second.number + static_cast<std::int64_t>(kWindowSeconds) <= current.number) continue;
-    budget += options_.budget_share * static_cast<double>(second.calls);
-    taken += static_cast<double>(second.retries);
-  }
-  if (taken + 1 > budget) return false;
-  ++current.retries;
+  constexpr double kSeconds = 10;
+  const Counts recent = counts_.Sum(now);
+  const double budget = kSeconds * options_.budget_per_second +
+                        options_.budget_share * static_cast<double>(recent.calls);
+  if (static_cast<double>(recent.retries) + 1 > budget) return false;
+  ++counts_.At(now).retries;
   return true;
 }
 

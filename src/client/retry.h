@@ -1,12 +1,12 @@
 #pragma once
 
-#include <array>
-#include <cstddef>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
 #include "base/clock.h"
+#include "client/recent_counts.h"
 #include "itemgate/client.h"
 #include "itemgate/error.h"
 
@@ -19,24 +19,23 @@ class RetryBudget {
   explicit RetryBudget(const RetryOptions& options) : options_(options) {}
 
   /// A call was begun.
-  void OnCall(Instant now);
+  void OnCall(Instant now) { ++counts_.At(now).calls; }
   /// Takes a retry out of the budget, if there is one.
   [[nodiscard]] bool TryTake(Instant now);
 
  private:
-  static constexpr std::size_t kWindowSeconds = 10;
-
-  struct Second {
-    std::int64_t number =
-        -1;  // since the clock's beginning; what was counted in another one is over
+  struct Counts {
     std::uint64_t calls = 0;
     std::uint64_t retries = 0;
+    Counts& operator+=(const Counts& other) {
+      calls += other.calls;
+      retries += other.retries;
+      return *this;
+    }
   };
 
-  [[nodiscard]] Second& At(Instant now);
-
   RetryOptions options_;
-  std::array<Second, kWindowSeconds> seconds_;
+  RecentCounts<Counts> counts_{std::chrono::seconds(1)};
 };
 
 /// The longest back-off before the retry of that number, from 0: twice as long as the one before.

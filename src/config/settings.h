@@ -45,6 +45,7 @@ struct Settings {
   std::uint64_t limits_connections = 20'000;
   std::uint64_t limits_connections_per_address = 200;
   std::uint64_t limits_in_flight = 1'000'000;
+  std::uint64_t limits_waiters = 100'000;
   ByteSize limits_in_flight_bytes{1 << 30};
   std::uint64_t limits_pipelined = 100;
   ByteSize limits_head_bytes{16 << 10};

@@ -29,7 +29,7 @@ class ItemIntegrationService::Impl final : public SaveCall::Host, public SaveWay
       : parts_(parts),
         options_(options),
         known_(parts, options),
-        in_flight_table_(parts.seed),
+        in_flight_table_(parts.seed, options.waiters_max),
         room_(options),
         way_(parts, options, *this) {}
 
@@ -203,9 +203,11 @@ void ItemIntegrationService::Impl::AwaitSave(const ContentKey& key,
   call->Register();
   if (const auto room = TakeRoom(*call); !room) {
     Answer(saving, Refused(room.error()));
-  } else if (!in_flight_table_.Join(saving)) {
+  } else if (const auto joined = in_flight_table_.Join(saving); !joined) {
     known_.Ask(saving.key,
                [this, &saving](SaveResult answer) { Answer(saving, std::move(answer)); });
+  } else if (*joined == InFlightTable::Entered::kTaken) {
+    Answer(saving, {.outcome = Outcome::kInProgress, .joined = true});
   } else if (wait_max > std::chrono::nanoseconds::zero()) {
     StartTimer(call, wait_max);
   } else {

@@ -235,6 +235,20 @@ TEST_F(ServiceTest, RefusesMoreThanItsLimits) {
   EXPECT_EQ(OutcomeOf(5), Outcome::kCreated);
 }
 
+TEST_F(ServiceTest, BoundsHowManyWaitForOneContent) {
+  options_.waiters_max = 2;
+  store_.Hold();
+  for (int i = 0; i < 4; ++i) Send("a");
+  EXPECT_EQ(OutcomeOf(3), Outcome::kInProgress);
+  EXPECT_EQ(OutcomeOf(Send("a")), Outcome::kInProgress);
+  const std::size_t other = Send("b");
+  for (Run(); store_.waiting_count() > 0; Run()) store_.Release();
+  EXPECT_EQ(OutcomeOf(0), Outcome::kCreated);
+  EXPECT_EQ(OutcomeOf(1), Outcome::kDuplicate);
+  EXPECT_EQ(OutcomeOf(2), Outcome::kDuplicate);
+  EXPECT_EQ(OutcomeOf(other), Outcome::kCreated);
+}
+
 TEST_F(ServiceTest, BoundsTheContentsUnderWayByTheirBytes) {
   options_.in_flight_bytes_max = 10;
   store_.Hold();

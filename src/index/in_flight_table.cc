@@ -1,5 +1,7 @@
 #include "index/in_flight_table.h"
 
+#include <utility>
+
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include "base/check.h"
@@ -33,8 +35,8 @@ struct alignas(64) InFlightTable::Shard {
   // The links of every entry whose key belongs to this shard are guarded by it as well.
 };
 
-InFlightTable::InFlightTable(std::uint64_t seed)
-    : hash_{seed}, shards_(std::make_unique<Shard[]>(kShardCount)) {
+InFlightTable::InFlightTable(std::uint64_t seed, std::size_t joined_max)
+    : joined_max_(joined_max), hash_{seed}, shards_(std::make_unique<Shard[]>(kShardCount)) {
   for (std::size_t i = 0; i < kShardCount; ++i) {
     const MutexLock lock(shards_[i].mutex);
     shards_[i].owners = decltype(shards_[i].owners)(0, HashOwner{{seed}});
@@ -54,24 +56,25 @@ InFlightTable::Entered InFlightTable::Enter(InFlightEntry& entry, IfTaken if_tak
   const auto [found, inserted] = shard.owners.insert(&entry);
   if (inserted) return Entered::kOwner;
   if (if_taken == IfTaken::kLeave) return Entered::kTaken;
-  AddJoined(**found, entry);
-  return Entered::kJoined;
+  return AddJoined(**found, entry);
 }
 
-bool InFlightTable::Join(InFlightEntry& entry) {
+std::optional<InFlightTable::Entered> InFlightTable::Join(InFlightEntry& entry) {
   Shard& shard = ShardOf(entry.key);
   const MutexLock lock(shard.mutex);
   const auto found = shard.owners.find(entry.key);
-  if (found == shard.owners.end()) return false;
-  AddJoined(**found, entry);
-  return true;
+  if (found == shard.owners.end()) return std::nullopt;
+  return AddJoined(**found, entry);
 }
 
-void InFlightTable::AddJoined(InFlightEntry& owner, InFlightEntry& entry) {
+InFlightTable::Entered InFlightTable::AddJoined(InFlightEntry& owner, InFlightEntry& entry) const {
+  if (owner.joined_count >= joined_max_) return Entered::kTaken;
+  ++owner.joined_count;
   entry.joined = true;
   entry.previous = owner.joined_last;
   (owner.joined_last != nullptr ? owner.joined_last->next : owner.joined_first) = &entry;
   owner.joined_last = &entry;
+  return Entered::kJoined;
 }
 
 InFlightEntry* InFlightTable::TakeOut(InFlightEntry& owner) {
@@ -84,6 +87,7 @@ InFlightEntry* InFlightTable::TakeOut(InFlightEntry& owner) {
     entry->previous = nullptr;
   }
   owner.joined_first = owner.joined_last = nullptr;
+  owner.joined_count = 0;
   return first;
 }
 
@@ -93,6 +97,7 @@ InFlightEntry* InFlightTable::PromoteNext(InFlightEntry& owner) {
   ITEMGATE_CHECK(shard.owners.erase(&owner) == 1);
   InFlightEntry* const next_owner = owner.joined_first;
   if (next_owner == nullptr) return nullptr;
+  next_owner->joined_count = std::exchange(owner.joined_count, 0) - 1;
   next_owner->joined = false;
   next_owner->joined_first = next_owner->next;
   next_owner->joined_last = next_owner->next != nullptr ? owner.joined_last : nullptr;
@@ -112,6 +117,7 @@ bool InFlightTable::Quit(InFlightEntry& entry) {
   (entry.next != nullptr ? entry.next->previous : owner.joined_last) = entry.previous;
   entry.next = entry.previous = nullptr;
   entry.joined = false;
+  --owner.joined_count;
   return true;
 }
 
@@ -128,12 +134,7 @@ void InFlightTable::VisitOwners(
     const std::function<void(const InFlightEntry&, std::size_t)>& visit) const {
   for (std::size_t i = 0; i < kShardCount; ++i) {
     const MutexLock lock(shards_[i].mutex);
-    for (const InFlightEntry* owner : shards_[i].owners) {
-      std::size_t joined_count = 0;
-      for (const auto* entry = owner->joined_first; entry != nullptr; entry = entry->next)
-        ++joined_count;
-      visit(*owner, joined_count);
-    }
+    for (const InFlightEntry* owner : shards_[i].owners) visit(*owner, owner->joined_count);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "itemgate/content_key.h"
 
@@ -19,7 +20,8 @@ struct InFlightEntry {
   InFlightEntry* previous = nullptr;      // so that leaving early is cheap
   InFlightEntry* joined_first = nullptr;  // an owner's list
   InFlightEntry* joined_last = nullptr;
-  bool joined = false;  // is in an owner's list
+  std::size_t joined_count = 0;  // of that list
+  bool joined = false;           // is in an owner's list
 };
 
 /// This process's concurrent map from content key to the one running save (the owner) and everyone who joined it.
@@ -28,19 +30,21 @@ struct InFlightEntry {
 /// PromoteNext. Safe from any thread. Holds no memory for keys that are not in flight.
 class InFlightTable {
  public:
-  explicit InFlightTable(std::uint64_t seed);
+  /// No more than `joined_max` join one owner: who waits for it is walked through, and woken, at once.
+  InFlightTable(std::uint64_t seed, std::size_t joined_max);
   ~InFlightTable();
 
   enum class Entered {
     kOwner,   // nobody is saving this key: the entry is to do it, and to call Finish or PromoteNext
     kJoined,  // the owner's call of Finish will hand it back
-    kTaken,   // the key is being saved and the entry did not want to join; it is not in the table
+    kTaken,   // the key is being saved and the entry did not want to join, or too many have; it is
+              // not in the table
   };
   enum class IfTaken { kJoin, kLeave };
   [[nodiscard]] Entered Enter(InFlightEntry& entry, IfTaken if_taken);
 
-  /// Joins whoever owns the entry's key; false, and the entry is not in the table, if nobody does.
-  [[nodiscard]] bool Join(InFlightEntry& entry);
+  /// Joins whoever owns the entry's key: kJoined; or kTaken; or nothing, if nobody does: it is not in the table.
+  [[nodiscard]] std::optional<Entered> Join(InFlightEntry& entry);
 
   /// Ends the save of the owner's key: takes owner and joined entries out, and calls `each` for every joined one, in
   /// the order in which they came, after the key is free again.
@@ -75,10 +79,11 @@ class InFlightTable {
   static constexpr std::size_t kShardCount = 64;
 
   [[nodiscard]] Shard& ShardOf(const ContentKey& key) const;
-  static void AddJoined(InFlightEntry& owner, InFlightEntry& entry);
+  [[nodiscard]] Entered AddJoined(InFlightEntry& owner, InFlightEntry& entry) const;
   [[nodiscard]] InFlightEntry* TakeOut(InFlightEntry& owner);
 
   // Constant after construction.
+  const std::size_t joined_max_;
   ContentKeyHash hash_;
   std::unique_ptr<Shard[]> shards_;
 };

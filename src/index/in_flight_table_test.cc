@@ -33,7 +33,7 @@ class InFlightTableTest : public testing::Test {
     return joined;
   }
 
-  InFlightTable table_{1};
+  InFlightTable table_{1, 3};
   InFlightEntry a_, b_, c_, d_;
 };
 
@@ -44,6 +44,23 @@ TEST_F(InFlightTableTest, TheFirstOwnsAndTheOthersJoinInOrder) {
   EXPECT_EQ(table_.size(), 1U);
   EXPECT_EQ(Finish(a_), (std::vector{&b_, &c_}));
   EXPECT_EQ(table_.size(), 0U);
+}
+
+TEST_F(InFlightTableTest, NoMoreJoinOneOwnerThanMay) {
+  InFlightEntry d, e;
+  EXPECT_EQ(Enter(a_, 1), Entered::kOwner);
+  for (InFlightEntry* entry : {&b_, &c_, &d}) EXPECT_EQ(Enter(*entry, 1), Entered::kJoined);
+  EXPECT_EQ(Enter(e, 1), Entered::kTaken);
+  EXPECT_EQ(table_.Join(e), Entered::kTaken);
+  EXPECT_EQ(Enter(d_, 2), Entered::kOwner);
+  // Whoever leaves, or owns the key itself by now, has made room.
+  EXPECT_TRUE(table_.Quit(c_));
+  EXPECT_EQ(table_.Join(e), Entered::kJoined);
+  EXPECT_EQ(table_.PromoteNext(a_), &b_);
+  EXPECT_EQ(Enter(c_, 1), Entered::kJoined);
+  EXPECT_EQ(Enter(a_, 1), Entered::kTaken);
+  EXPECT_EQ(Finish(b_), (std::vector{&d, &e, &c_}));
+  EXPECT_TRUE(Finish(d_).empty());
 }
 
 TEST_F(InFlightTableTest, DifferentKeysDoNotMeet) {
@@ -142,7 +159,7 @@ std::vector<InFlightEntry> EntriesForPart(std::uint64_t part, std::uint64_t seed
 /// True if a table with that seed has all of `first` before any of `second`.
 bool HasThemApart(std::vector<InFlightEntry>& first, std::vector<InFlightEntry>& second,
                   std::uint64_t seed) {
-  InFlightTable table(seed);
+  InFlightTable table(seed, 1000);
   for (auto* const entries : {&second, &first}) {
     for (InFlightEntry& entry : *entries)
       EXPECT_EQ(table.Enter(entry, IfTaken::kJoin), Entered::kOwner);

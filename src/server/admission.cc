@@ -11,6 +11,10 @@ Admission::Verdict Admission::Ask() const {
   return in_flight < options_.in_flight_max ? Verdict::kOverloaded : Verdict::kTooMany;
 }
 
+bool Admission::others_have_precedence(Instant now) const {
+  return overloaded() && now - judged_at_.load(std::memory_order_relaxed) < 10 * options_.interval;
+}
+
 Duration Admission::typical_delay() const {
   return Duration(typical_delay_.load(std::memory_order_relaxed));
 }
@@ -28,6 +32,7 @@ void Admission::Observe(Duration delay, Instant now) {
   // After a pause, an interval would be judged by a single save: that one only begins the next.
   if (elapsed < 2 * options_.interval || overloaded()) EndInterval(elapsed);
   begin_ = now;
+  judged_at_.store(now, std::memory_order_relaxed);
   count_ = 0;
 }
 

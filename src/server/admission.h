@@ -43,6 +43,8 @@ class Admission {
 
   [[nodiscard]] std::size_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool overloaded() const { return overloaded_.load(std::memory_order_relaxed); }
+  /// Overloaded, and single saves have shown it lately: what can wait, such as a batch, leaves them the way.
+  [[nodiscard]] bool others_have_precedence(Instant now) const;
   /// What a save takes, by the last of them.
   [[nodiscard]] Duration typical_delay() const;
 
@@ -57,6 +59,7 @@ class Admission {
   std::atomic<bool> overloaded_ = false;
   mutable std::atomic<bool> refused_ = false;  // somebody, since the interval began
   std::atomic<Duration::rep> typical_delay_ = 0;
+  std::atomic<Instant> judged_at_ = Instant{};
 
   Mutex mutex_;
   Instant begin_ GUARDED_BY(mutex_){};  // of the interval

@@ -65,6 +65,15 @@ TEST_F(AdmissionTest, StaysOverloadedWhileSomebodyMustBeRefusedAndThenNoLonger) 
   EXPECT_EQ(admission_.Ask(), Verdict::kAdmit);
 }
 
+TEST_F(AdmissionTest, SaysThatOthersHavePrecedenceWhileSomebodyShowsTheOverload) {
+  EXPECT_FALSE(admission_.others_have_precedence(now_));
+  LetPass(300ms, 100us, 20ms);
+  EXPECT_TRUE(admission_.others_have_precedence(now_));
+  EXPECT_TRUE(admission_.others_have_precedence(now_ + 900ms));
+  EXPECT_FALSE(admission_.others_have_precedence(now_ + 1100ms));  // nobody is left to have it
+  EXPECT_TRUE(admission_.overloaded());
+}
+
 TEST_F(AdmissionTest, AFewAreAlwaysAdmittedHoweverSlowTheDisk) {
   LetPass(5s, 50ms, 500ms);
   EXPECT_TRUE(admission_.overloaded());

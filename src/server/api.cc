@@ -131,8 +131,8 @@ const Examined& ExaminedOf(const http::Request& request) {
 /// The methods that whoever sent a request without a route may use instead.
 std::string AllowedOf(const http::Request& request, const RouteMatch& match) {
   const bool is_served = request.method == Method::kGet || request.method == Method::kHead ||
-                         request.method == Method::kPost;
-  return match.allow.empty() && !is_served ? "GET, HEAD, POST" : match.allow;
+                         request.method == Method::kPost || request.method == Method::kPut;
+  return match.allow.empty() && !is_served ? "GET, HEAD, POST, PUT" : match.allow;
 }
 
 }  // namespace
@@ -150,7 +150,7 @@ http::Application::Plan Api::Receive(const http::Request& request, std::string_v
   };
   if (request.method == Method::kUnknown)
     return refuse({.code = ProblemCode::kNotImplemented,
-                   .detail = "there is no such method; use GET, HEAD or POST"});
+                   .detail = "there is no such method; use GET, HEAD, POST or PUT"});
   if (route == nullptr) {
     const std::string allowed = AllowedOf(request, examined.match);
     Plan plan = refuse(NoRoute(allowed));

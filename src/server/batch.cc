@@ -28,8 +28,8 @@ struct BatchTerms {
 
 /// One batch. Items gather in a window; a window is saved when it is full, when nothing else is being saved, or after a
 /// moment, so that a slow sender is answered at once and a fast one in large steps. Several windows are under way at a
-/// time, and are answered in order. With too many, or with a reader too slow for the answers, no more of the body is
-/// taken in.
+/// time, and are answered in order; one, while single saves take too long. With too many, or with a reader too slow for
+/// the answers, no more of the body is taken in.
 ///
 /// Co-owned by its connection and by the saves it has begun: a client that goes away cancels nothing but its answers.
 class BatchStream final : public http::StreamHandler,
@@ -134,8 +134,8 @@ class BatchStream final : public http::StreamHandler,
     if ((body_ended_ || draining_) && windows_.empty()) return Finish();
     if (gathering_->size() > 0 && HasRoomForPart()) SubmitInAMoment();
     http::Stream& stream = call_.stream();
-    const bool full = windows_.size() >= api_.options.batch_windows_max ||
-                      stream.unsent_bytes() > api_.options.unsent_bytes_max;
+    const bool full =
+        windows_.size() >= WindowsMax() || stream.unsent_bytes() > api_.options.unsent_bytes_max;
     if (full == paused_ || body_ended_) return;
     paused_ = full;
     if (full) {
@@ -146,8 +146,12 @@ class BatchStream final : public http::StreamHandler,
   }
 
   /// A window that is not full may go; the last one that may be under way is kept for a full one.
-  [[nodiscard]] bool HasRoomForPart() const {
-    return windows_.size() + 1 < api_.options.batch_windows_max;
+  [[nodiscard]] bool HasRoomForPart() const { return windows_.size() + 1 < WindowsMax(); }
+
+  [[nodiscard]] std::size_t WindowsMax() const {
+    return api_.admission.others_have_precedence(api_.parts.clock.Now())
+               ? 1
+               : api_.options.batch_windows_max;
   }
 
   void SubmitInAMoment() {

@@ -122,6 +122,25 @@ TEST_F(ApiTest, AnswersASlowSenderAtOnceAndAFastOneInOrder) {
   EXPECT_THAT(batch.stream->written(), HasSubstr(R"("created":6,)"));
 }
 
+TEST_F(ApiTest, HoldsABatchBackWhileSingleSavesTakeTooLong) {
+  options_.batch_window_items_max = 2;
+  store_.Hold();
+  Overload();
+  const Streamed batch = Open(Method::kPost, "/v1/items:batch", kLines);
+  batch.handler->BodyArrived(Line("a") + Line("b"));
+  EXPECT_TRUE(batch.stream->is_paused());
+  for (Run(); store_.waiting_count() > 0; Run()) store_.Release();
+  EXPECT_FALSE(batch.stream->is_paused());
+  EXPECT_THAT(batch.stream->written(), HasSubstr("\"index\":1,\"status\":201"));
+  // Nobody is there any more who would have to wait.
+  Advance(2s);
+  batch.handler->BodyArrived(Line("c") + Line("d"));
+  EXPECT_FALSE(batch.stream->is_paused());
+  batch.handler->BodyEnded();
+  for (Run(); store_.waiting_count() > 0; Run()) store_.Release();
+  EXPECT_THAT(batch.stream->written(), HasSubstr(R"("created":4,)"));
+}
+
 TEST_F(ApiTest, BeginsWhatComesLaterInABatchWhileASlowSaveGoesOn) {
   backend_ = std::make_unique<HeldBackend>();
   const Streamed batch = Open(Method::kPost, "/v1/items:batch", kLines);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/json_writer.h"
+#include "http/ascii.h"
 #include "server/open_api_schemas.h"
 #include "server/route_table.h"
 
@@ -36,6 +37,12 @@ std::string_view TypeName(ParameterType type) {
       break;
   }
   return "boolean";
+}
+
+std::string LowerCase(std::string_view text) {
+  std::string lower;
+  for (const char c : text) lower += http::LowerAscii(c);
+  return lower;
 }
 
 void WriteReference(JsonWriter& json, std::string_view schema) {
@@ -158,9 +165,7 @@ void WriteResponses(JsonWriter& json, const Route& route) {
 
 void WriteOperation(JsonWriter& json, const Route& route, http::Method method) {
   const bool head = method == http::Method::kHead;
-  json.Name(method == http::Method::kPost ? "post"
-            : head                        ? "head"
-                                          : "get")
+  json.Name(LowerCase(MethodName(method)))
       .BeginObject()
       .Field("operationId", std::string(route.operation_id).append(head ? "Head" : ""))
       .Field("summary", route.summary);

@@ -22,6 +22,7 @@ constexpr auto kProblems = std::to_array<ProblemKind>({
     {kInvalidContent, "invalid_content", 400, "The JSON describes no content", kFinal},
     {kEmptyContent, "empty-content", 400, "The content is empty", kFinal},
     {kDigestMismatch, "digest-mismatch", 400, "The digest is not that of the body", kFinal},
+    {kOtherContent, "other-content", 422, "The content is not the one that the path names", kFinal},
     {kKeyInvalid, "key-invalid", 400, "The Idempotency-Key is not valid", kFinal},
     {kFromWebPage, "from-web-page", 403, "A web page may not ask for this", kFinal},
     {kNotFound, "not-found", 404, "There is no such thing", kFinal},

@@ -24,6 +24,7 @@ enum class ProblemCode : std::uint8_t {
   kInvalidContent,
   kEmptyContent,
   kDigestMismatch,
+  kOtherContent,
   kKeyInvalid,
   kFromWebPage,
   kNotFound,

@@ -126,12 +126,8 @@ void HandleListItems(ApiState& api, Call& call) {
 void HandleGetContent(ApiState& api, Call& call) {
   auto scope = ScopeOfLookUp(call.head(), call.query());
   if (!scope) return call.Answer(scope.error());
-  const auto text = PercentDecoded(call.path_parameter());
-  const Result<Digest> digest = Digest::FromHex(text.value_or(""));
-  if (!digest) {
-    return call.Answer(Problem{.code = ProblemCode::kInvalidArgument,
-                               .detail = "the digest must be 64 hexadecimal digits"});
-  }
+  const auto digest = ParseDigest(call.path_parameter());
+  if (!digest) return call.Answer(digest.error());
   AnswerFromWorker(
       api, call,
       [&api, digest = *digest, scope = std::move(*scope),

@@ -57,6 +57,13 @@ constexpr auto kSaveInScope = [] {
   parameters[0] = kScopeInPath;
   return parameters;
 }();
+constexpr auto kPutContentParameters = [] {
+  constexpr Parameter kDigest{kPath, "digest", kText,
+                              "The SHA-256 of the content: 64 hexadecimal digits."};
+  std::array<Parameter, std::size(kSaveHeaders) + 1> parameters{kDigest};
+  std::ranges::copy(kSaveHeaders, parameters.begin() + 1);
+  return parameters;
+}();
 constexpr BodyType kAnyContent[] = {{"*/*", ""}, {kItemDescriptionType, "ItemDescription"}};
 constexpr std::string_view kSavedHeaders[] = {"Item-Id", "Item-Outcome", "Content-Location",
                                               "Idempotent-Replayed", "Preference-Applied"};
@@ -76,6 +83,12 @@ constexpr ProblemCode kSaveProblems[] = {
     kUnsupportedEncoding, kNotCanonical,    kKeyReused,      kSaveFailed,     kSaveUnknown,
     kOverloaded,          kTooManyInFlight, kDraining,       kDeadlinePassed, kStoreUnavailable,
     kStorageFull};
+
+constexpr auto kPutContentProblems = [] {
+  std::array<ProblemCode, std::size(kSaveProblems) + 1> problems{kOtherContent};
+  std::ranges::copy(kSaveProblems, problems.begin() + 1);
+  return problems;
+}();
 
 constexpr std::string_view kItemHeaders[] = {
     "Item-Id",     "Item-Scope",          "Item-Saved-At",         "ETag",
@@ -259,6 +272,18 @@ constexpr Route kRoutes[] = {
      .problems = kFindProblems,
      .large_answer = true,
      .handle = HandleGetContent},
+    {.method = Method::kPut,
+     .path = "/v1/contents/sha256/{digest}",
+     .operation_id = "putContent",
+     .summary = "Save one item whose content has that digest.",
+     .parameters = kPutContentParameters,
+     .request_types = kAnyContent,
+     .successes = kSaveSuccesses,
+     .problems = kPutContentProblems,
+     .body = BodyPolicy::kWhole,
+     .answer_type = kJson,
+     .saves = true,
+     .handle = HandlePutContent},
     {.method = Method::kPost,
      .path = "/v1/contents:findMissing",
      .operation_id = "findMissing",
@@ -462,6 +487,8 @@ std::string_view MethodName(http::Method method) {
       return "HEAD";
     case Method::kPost:
       return "POST";
+    case Method::kPut:
+      return "PUT";
     default:
       return "other";
   }

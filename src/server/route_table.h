@@ -90,7 +90,7 @@ struct RouteMatch {
 };
 [[nodiscard]] RouteMatch FindRoute(http::Method method, std::string_view path);
 
-/// "GET", "HEAD", "POST"; the table has no others.
+/// "GET", "HEAD", "POST", "PUT"; the table has no others.
 [[nodiscard]] std::string_view MethodName(http::Method method);
 
 }  // namespace itemgate::server

@@ -13,6 +13,7 @@
 #include "server/item_description.h"
 #include "server/save_answer.h"
 #include "server/save_terms.h"
+#include "server/target.h"
 
 namespace itemgate::server {
 namespace {
@@ -106,6 +107,17 @@ std::optional<Problem> BeginAttempt(ApiState& api, const Route& route, Saving& s
                  .detail = "too many requests with an Idempotency-Key are under way"};
 }
 
+/// Whether the content is the one that the path names. One of which no key can be made is refused later on.
+std::optional<Problem> CheckNamed(const Saving& saving) {
+  if (!saving.terms.named) return std::nullopt;
+  const Result<ContentKey> key = MakeContentKey(saving.scope, saving.content);
+  if (!key || key->digest == *saving.terms.named) return std::nullopt;
+  return Problem{.code = ProblemCode::kOtherContent,
+                 .detail =
+                     "the content has another SHA-256 than the path says: it was damaged on its "
+                     "way, or the path is that of something else"};
+}
+
 /// Finds out what the body asks to be saved.
 std::optional<Problem> Examine(ApiState& api, const Route& route, std::string_view body,
                                Saving& saving) {
@@ -129,6 +141,7 @@ std::optional<Problem> Examine(ApiState& api, const Route& route, std::string_vi
     return Problem{.code = ProblemCode::kEmptyContent,
                    .detail = "the body is empty; an item needs at least one byte"};
   }
+  if (auto problem = CheckNamed(saving)) return problem;
   return terms.idempotency_key ? BeginAttempt(api, route, saving) : std::nullopt;
 }
 
@@ -386,10 +399,7 @@ void SaveElsewhere(ApiState& api, Call& call, Saving saving) {
   });
 }
 
-}  // namespace
-
-void HandleSave(ApiState& api, Call& call) {
-  auto terms = ParseSaveTerms(api.options, call.head(), call.path_parameter(), call.began());
+void HandleSingle(ApiState& api, Call& call, std::expected<SaveTerms, Problem> terms) {
   if (!terms) return call.Answer(terms.error());
   if (const auto problem = TakeIdempotencyKey(call.head(), *terms)) return call.Answer(*problem);
   Saving saving{.terms = std::move(*terms)};
@@ -399,6 +409,21 @@ void HandleSave(ApiState& api, Call& call) {
     return call.Answer(*problem);
   Save(api, call, saving,
        {.peer = call.peer(), .request_id = call.request_id(), .began = call.began()});
+}
+
+}  // namespace
+
+void HandleSave(ApiState& api, Call& call) {
+  HandleSingle(api, call,
+               ParseSaveTerms(api.options, call.head(), call.path_parameter(), call.began()));
+}
+
+void HandlePutContent(ApiState& api, Call& call) {
+  const auto digest = ParseDigest(call.path_parameter());
+  if (!digest) return call.Answer(digest.error());
+  auto terms = ParseSaveTerms(api.options, call.head(), {}, call.began());
+  if (terms) terms->named = *digest;
+  HandleSingle(api, call, std::move(terms));
 }
 
 }  // namespace itemgate::server

@@ -31,6 +31,7 @@ struct SaveTerms {
   std::string_view media_type;      // as it was sent
   std::string_view content_digest;  // headers as they were sent; empty: none
   std::string_view repr_digest;
+  std::optional<Digest> named;                      // by the path: the key's digest
   std::optional<std::string_view> idempotency_key;  // without its quotes
 };
 /// Fails with what the client must mend. `path_scope` is percent-encoded; empty: the path names none.

@@ -41,6 +41,12 @@ std::string NamesOf(std::span<const Parameter> parameters) {
 
 }  // namespace
 
+std::expected<Digest, Problem> ParseDigest(std::string_view part) {
+  Result<Digest> digest = Digest::FromHex(PercentDecoded(part).value_or(""));
+  if (!digest) return Refuse("the digest must be 64 hexadecimal digits");
+  return *digest;
+}
+
 std::optional<std::string> PercentDecoded(std::string_view text) {
   std::string decoded;
   decoded.reserve(text.size());

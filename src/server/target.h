@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "itemgate/content_key.h"
 #include "itemgate/scope.h"
 #include "key/scope_loan.h"
 #include "server/problem.h"
@@ -21,6 +22,9 @@ namespace itemgate::server {
 
 /// A decimal number without sign, leading zeros or anything else.
 [[nodiscard]] std::optional<std::uint64_t> ParseNumber(std::string_view text);
+
+/// The digest of a path, which may be percent-encoded.
+[[nodiscard]] std::expected<Digest, Problem> ParseDigest(std::string_view part);
 
 /// The scope of that name; the refusal names `where` it stood.
 [[nodiscard]] std::expected<Scope, Problem> ScopeNamed(std::string_view name,

@@ -131,6 +131,17 @@ void ApiTest::Advance(Duration duration) {
   Run();
 }
 
+void ApiTest::Overload() {
+  for (int i = 0; i < 40 && !api().overloaded(); ++i) {
+    const auto slow = BeginSave("slow" + std::to_string(i));
+    Advance(std::chrono::milliseconds(10));
+    store_.Release();
+    Run();
+    ASSERT_TRUE(slow->response);
+  }
+  ASSERT_TRUE(api().overloaded());
+}
+
 std::string ApiTest::CodeOf(const http::Response& response) {
   EXPECT_EQ(FieldOf(response, "Content-Type"), "application/problem+json");
   for (const char* const field :

@@ -109,6 +109,9 @@ class ApiTest : public testing::Test {
   void Run();
   void Advance(Duration duration);
 
+  /// Lets saves take too long until the server sheds new ones. The store must be held.
+  void Overload();
+
   /// The code of a problem, after a look at what every problem must have.
   static std::string CodeOf(const http::Response& response);
 

@@ -42,6 +42,10 @@ same "upload" "$(status -T - -X POST -H 'Expect: 100-continue' -H 'Transfer-Enco
 curl -sSf -o "$folder/back" "$url$(field Location)"
 cmp "$folder/file" "$folder/back" || fail "the file came back changed"
 
+digest=$(sha256sum "$folder/file" | cut -d' ' -f1)
+same "the same under its digest" "$(status -T "$folder/file" "$url/v1/contents/sha256/$digest")" 200
+same "another one under it" "$(status -X PUT --data-binary "$content" "$url/v1/contents/sha256/$digest")" 422
+
 # A batch, and many requests over one connection.
 for number in $(seq 500); do
   echo "{\"content\": \"$content line $number\"}"

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "base/clock.h"
+#include "client/recent_counts.h"
+#include "itemgate/client.h"
+
+namespace itemgate::client {
+
+/// Keeps calls from a server that refuses most of what it is sent, so that refusing does not become its work: about
+/// twice as many are sent as it takes, and ten a second in any case. The others fail here, at random. (Adaptive
+/// throttling: Beyer et al., Site Reliability Engineering, 2016, chapter 21.)
+///
+/// It looks at the last two seconds: what is sent doubles within one and a half once the server takes it again. No
+/// clock of its own. One thread at a time.
+class Throttle {
+ public:
+  explicit Throttle(const RetryOptions& options) : multiplier_(options.throttle_multiplier) {}
+
+  /// Somebody wants to send a request; false: it must not be. `fraction` is random, in [0, 1).
+  [[nodiscard]] bool TrySend(Instant now, double fraction);
+  /// What was sent was not refused: it was answered otherwise, or not at all.
+  void OnTaken(Instant now) { ++counts_.At(now).taken; }
+
+  /// The server has too much to do, and says so.
+  [[nodiscard]] static bool IsRefusal(int status) { return status == 429 || status == 503; }
+
+ private:
+  static constexpr Duration kPeriod = std::chrono::milliseconds(200);
+  static constexpr double kAlwaysPerSecond = 10;
+
+  struct Counts {
+    std::uint64_t wanted = 0;
+    std::uint64_t taken = 0;
+    Counts& operator+=(const Counts& other) {
+      wanted += other.wanted;
+      taken += other.taken;
+      return *this;
+    }
+  };
+
+  double multiplier_;
+  RecentCounts<Counts> counts_{kPeriod};
+};
+
+}  // namespace itemgate::client
