@@ -64,6 +64,12 @@ class LockTest(unittest.TestCase):
         self.assertEqual(run("lock", "job", *self.redis, "--", "sh", "-c", "exit 127").err, "")
         self.assertEqual(self.keys(), ["", "", ""])
 
+    def test_servers_that_were_just_started_can_be_left_out(self):
+        ended = run("lock", "job", *self.redis, "--min-uptime", "1h", "--", "true")
+        self.assertEqual(ended.status, SERVER)
+        self.assertRegex(ended.err, r"NoQuorum.*: it was started \d+ s ago, and has no vote until it is up for 3600 s;")
+        self.assertEqual(run("lock", "job", *self.redis, "--min-uptime", "0s", "--", "true").status, OK)
+
     def test_input_and_output_are_the_commands(self):
         ended = run("lock", "job", *self.redis, "--", "tr", "a-z", "A-Z", stdin=b"words")
         self.assertEqual((ended.status, ended.out), (OK, b"WORDS"))

@@ -156,8 +156,7 @@ class RedLock {
   explicit RedLock(std::shared_ptr<redlock::LockEntry> entry);
 
  private:
-  std::shared_ptr<redlock::LockEntry>
-      entry_;  // co-owned by the factory's thread while it has work for it
+  std::shared_ptr<redlock::LockEntry> entry_;  // co-owned by the thread while it works for it
 };
 
 /// Whether the value of a key also tells who holds it.
@@ -189,10 +188,11 @@ struct RedLockFactoryOptions {
   /// between 10 ms and 1 s.
   std::chrono::milliseconds node_timeout{};
   RedLockIdStyle id_style = RedLockIdStyle::kGuid;
-  bool publish_releases =
-      true;  // wakes who waits in other processes; the ACL must allow PUBLISH, or it is left out
+  bool publish_releases = true;  // wakes who waits in other processes, if the ACL allows PUBLISH
   std::string client_name = "itemgate-redlock";
   std::chrono::milliseconds connect_wait = std::chrono::milliseconds(100);
+  /// Who was started less than this ago has no vote, for it may have forgotten locks; they end by the longest expiry.
+  std::chrono::seconds uptime_min{};
   /// Called on the factory's thread when servers have come or gone; must not block.
   std::function<void(const RedLockConfigurationChange&)> on_configuration_changed;
 };

@@ -27,6 +27,7 @@ struct LockSettings {
   std::string expiry = "30s";
   std::string wait;
   std::string kill_after;
+  std::string uptime_min;
   bool no_wait = false;
   int conflict_status = static_cast<int>(ExitStatus::kBusy);
 };
@@ -35,6 +36,7 @@ struct LockTimes {
   milliseconds expiry;
   std::optional<milliseconds> wait;
   milliseconds kill_after;
+  std::chrono::seconds uptime_min{};
   milliseconds lost_margin;  // before the expiry: a command that is killed then is gone by then
 };
 
@@ -61,6 +63,11 @@ Result<LockTimes> TimesOf(const LockSettings& settings) {
   if (!expiry) return std::unexpected(expiry.error());
   LockTimes times{.expiry = std::chrono::ceil<milliseconds>(*expiry)};
   if (auto set = SetKillAfter(settings, times); !set) return std::unexpected(set.error());
+  if (!settings.uptime_min.empty()) {
+    const auto uptime_min = ParseDuration(settings.uptime_min);
+    if (!uptime_min) return std::unexpected(uptime_min.error());
+    times.uptime_min = std::chrono::ceil<std::chrono::seconds>(*uptime_min);
+  }
   if (settings.wait.empty()) return times;
   const auto wait = ParseDuration(settings.wait);
   if (!wait) return std::unexpected(wait.error());
@@ -179,7 +186,8 @@ ExitStatus RunLock(Context& context, const LockSettings& settings) {
                                               {.retry = {.count = 5},
                                                .id_style = RedLockIdStyle::kHostProcessGuid,
                                                .client_name = "itemgate-lock",
-                                               .connect_wait = std::chrono::seconds(1)});
+                                               .connect_wait = std::chrono::seconds(1),
+                                               .uptime_min = times->uptime_min});
   if (!factory) return context.ReportRedisServers(factory.error());
   auto acquired =
       Asking(**factory, guard, settings.words.front()).Acquire(OptionsOf(settings, *times));
@@ -247,6 +255,11 @@ void AddLockCommand(CLI::App& root, Context& context) {
           "How long a command may take to end when the lock is lost, which is told that much "
           "before the expiry;\nless than half the expiry; 5s if not given, or what the "
           "expiry allows")
+      ->type_name("DURATION");
+  command
+      .add_option("--min-uptime", settings->uptime_min,
+                  "Leave out servers that were started less than this ago, and may have forgotten "
+                  "locks: the longest expiry\nthat anybody uses; 0s if not given")
       ->type_name("DURATION");
   command
       .add_option("-E,--conflict-exit-code", settings->conflict_status,

@@ -209,6 +209,8 @@ Result<std::unique_ptr<RedLockFactory>> RedLockFactory::Create(
   if (end_points.size() > redlock::kNodesMax) return wrong("more than 31 end points");
   if (options.retry.count < 1) return wrong("the retry count must be at least 1");
   if (options.retry.delay < kShortest) return wrong("the retry delay must be at least 10 ms");
+  if (options.uptime_min < std::chrono::seconds::zero() || options.uptime_min > kLongest)
+    return wrong("uptime_min must be between 0 and a year");
   std::vector<redis::ConnectionSettings> votes;
   EngineOptions engine{.id_style = options.id_style,
                        .publish_releases = options.publish_releases,
@@ -221,7 +223,7 @@ Result<std::unique_ptr<RedLockFactory>> RedLockFactory::Create(
     engine.end_points.push_back(NameOf(*vote));
     votes.push_back(*std::move(vote));
   }
-  auto thread = LoopThread::Make(std::move(engine), votes);
+  auto thread = LoopThread::Make(std::move(engine), votes, options.uptime_min);
   if (!thread) return std::unexpected(thread.error());
   const milliseconds connect_wait = options.connect_wait;
   auto impl = std::make_unique<Impl>(std::move(options), end_points.front().redis_key_format,

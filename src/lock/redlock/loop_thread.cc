@@ -10,21 +10,24 @@
 namespace itemgate::redlock {
 
 Result<std::shared_ptr<LoopThread>> LoopThread::Make(
-    EngineOptions options, const std::vector<redis::ConnectionSettings>& nodes) {
+    EngineOptions options, const std::vector<redis::ConnectionSettings>& nodes,
+    std::chrono::seconds uptime_min) {
   std::shared_ptr<LoopThread> made(new LoopThread(std::move(options)));
-  if (auto begun = made->Begin(nodes); !begun) return std::unexpected(begun.error());
+  if (auto begun = made->Begin(nodes, uptime_min); !begun) return std::unexpected(begun.error());
   return made;
 }
 
 LoopThread::LoopThread(EngineOptions options)
     : loop_(clock_), engine_(loop_, clock_, std::move(options)) {}
 
-Result<void> LoopThread::Begin(const std::vector<redis::ConnectionSettings>& nodes) {
+Result<void> LoopThread::Begin(const std::vector<redis::ConnectionSettings>& nodes,
+                               std::chrono::seconds uptime_min) {
   const redis::NodeContext context{.loop = loop_, .clock = clock_, .resolver = resolver_};
   std::vector<std::unique_ptr<LockNode>> made;
   std::vector<RedisNode*> to_start;
   for (const redis::ConnectionSettings& settings : nodes) {
-    auto node = RedisNode::Make(context, engine_, static_cast<int>(made.size()), settings);
+    auto node =
+        RedisNode::Make(context, engine_, static_cast<int>(made.size()), settings, uptime_min);
     if (!node) return std::unexpected(node.error());
     to_start.push_back(node->get());
     made.push_back(*std::move(node));

@@ -16,7 +16,8 @@ namespace itemgate::redlock {
 class LoopThread {
  public:
   [[nodiscard]] static Result<std::shared_ptr<LoopThread>> Make(
-      EngineOptions options, const std::vector<redis::ConnectionSettings>& nodes);
+      EngineOptions options, const std::vector<redis::ConnectionSettings>& nodes,
+      std::chrono::seconds uptime_min);
   /// REQUIRES: Close was called.
   ~LoopThread();
 
@@ -31,7 +32,8 @@ class LoopThread {
 
  private:
   explicit LoopThread(EngineOptions options);
-  [[nodiscard]] Result<void> Begin(const std::vector<redis::ConnectionSettings>& nodes);
+  [[nodiscard]] Result<void> Begin(const std::vector<redis::ConnectionSettings>& nodes,
+                                   std::chrono::seconds uptime_min);
   void Stop() EXCLUDES(mu_);
 
   SystemClock clock_;

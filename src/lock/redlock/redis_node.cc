@@ -1,5 +1,6 @@
 #include "lock/redlock/redis_node.h"
 
+#include <charconv>
 #include <utility>
 #include <vector>
 
@@ -34,12 +35,11 @@ std::string RefusalIn(const redis::Reply& reply) {
   return {};
 }
 
-/// Of what INFO says.
-std::string_view RunIdOf(std::string_view info) {
-  constexpr std::string_view kName = "run_id:";
-  const auto at = info.find(kName);
+/// What INFO says behind that name, which ends with its colon.
+std::string_view ValueIn(std::string_view info, std::string_view name) {
+  const auto at = info.find(name);
   if (at == std::string_view::npos) return {};
-  const std::string_view rest = info.substr(at + kName.size());
+  const std::string_view rest = info.substr(at + name.size());
   return rest.substr(0, rest.find('\r'));
 }
 
@@ -47,8 +47,9 @@ std::string_view RunIdOf(std::string_view info) {
 
 Result<std::unique_ptr<RedisNode>> RedisNode::Make(const redis::NodeContext& context,
                                                    VoteReceiver& receiver, int number,
-                                                   const redis::ConnectionSettings& settings) {
-  std::unique_ptr<RedisNode> made(new RedisNode(receiver, number));
+                                                   const redis::ConnectionSettings& settings,
+                                                   std::chrono::seconds uptime_min) {
+  std::unique_ptr<RedisNode> made(new RedisNode(context.loop, receiver, number, uptime_min));
   auto primary = redis::Primary::Open(context, settings, made.get());
   if (!primary) return std::unexpected(primary.error());
   made->primary_ = *std::move(primary);
@@ -96,6 +97,7 @@ void RedisNode::Answered(std::span<const Question> questions, const redis::Answe
 void RedisNode::NodeChanged(redis::NodeState state, const redis::Failure* /*why*/) {
   const bool is_up = state == redis::NodeState::kReady || state == redis::NodeState::kUnresponsive;
   if (!is_up && std::exchange(is_known_, false)) receiver_.OnConnectionChanged(number_);
+  if (!is_up) StopAging();
   if (state != redis::NodeState::kReady) return;
   redis::Node& node = primary_->node();
   redis::CommandList commands;
@@ -104,8 +106,13 @@ void RedisNode::NodeChanged(redis::NodeState state, const redis::Failure* /*why*
     commands.Add("SCRIPT", "LOAD", script.text);
   node.Send(commands, {},
             [](const redis::Answer&) {});  // where the ACL forbids it, EVAL comes to the rescue
-  node.Send(redis::CommandList("INFO", "server"), {.late = redis::CallOptions::Late::kTell},
-            [this](const redis::Answer& answer) { Identified(answer); });
+  Identify();
+}
+
+void RedisNode::Identify() {
+  primary_->node().Send(redis::CommandList("INFO", "server"),
+                        {.late = redis::CallOptions::Late::kTell},
+                        [this](const redis::Answer& answer) { Identified(answer); });
 }
 
 void RedisNode::Identified(const redis::Answer& answer) {
@@ -116,13 +123,41 @@ void RedisNode::Identified(const redis::Answer& answer) {
     return;
   }
   if (!answer.replies[0].is_error())
-    receiver_.OnIdentity(number_, RunIdOf(answer.replies[0].text()));
+    receiver_.OnIdentity(number_, ValueIn(answer.replies[0].text(), "run_id:"));
+  if (!IsOldEnough(answer.replies[0])) return;
   if (!std::exchange(is_known_, true)) receiver_.OnConnectionChanged(number_);
+}
+
+bool RedisNode::IsOldEnough(const redis::Reply& info) {
+  if (uptime_min_ == std::chrono::seconds::zero()) return true;
+  const std::string_view text =
+      info.is_error() ? std::string_view() : ValueIn(info.text(), "uptime_in_seconds:");
+  std::int64_t uptime = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), uptime).ec != std::errc()) {
+    youth_ = "it does not tell for how long it is up, which uptime_min asks for: allow +info";
+    return false;
+  }
+  if (uptime >= uptime_min_.count()) return true;
+  StopAging();
+  youth_ = "it was started " + std::to_string(uptime) +
+           " s ago, and has no vote until it is up for " + std::to_string(uptime_min_.count()) +
+           " s";
+  aging_ = loop_.PostAfter(uptime_min_ - std::chrono::seconds(uptime), [this] {
+    aging_ = {};
+    if (primary_->is_connected()) Identify();
+  });
+  return false;
+}
+
+void RedisNode::StopAging() {
+  youth_.clear();
+  if (aging_ != TimerId{}) (void)loop_.Cancel(std::exchange(aging_, {}));
 }
 
 std::string RedisNode::failure() const {
   if (is_connected()) return refusal_;
-  if (primary_->is_connected()) return "it has not said yet which server it is";
+  if (primary_->is_connected())
+    return youth_.empty() ? "it has not said yet which server it is" : youth_;
   const redis::Failure& why = primary_->node().last_failure();
   return why.kind == redis::FailureKind::kStopped ? "no connection yet" : why.message;
 }

@@ -8,10 +8,17 @@
 #include <atomic>
 #include <thread>
 
+#include <gmock/gmock.h>
+
 #include "testing/redlock_fixture.h"
 
 namespace itemgate {
 namespace {
+
+bool IsUpForThreeSeconds(const std::unique_ptr<RedisServer>& server) {
+  const std::string info = server->Run({"INFO", "server"});
+  return std::stoi(info.substr(info.find("uptime_in_seconds:") + 18)) >= 3;
+}
 
 class RedLockFault : public testing::Test {
  protected:
@@ -68,6 +75,28 @@ TEST_F(RedLockFault, AServerThatRestartsEmptyGetsTheKeyAgain) {
   fleet_[0].Restart();
   EXPECT_TRUE(Eventually([&] { return fleet_[0].Run({"EXISTS", "redlock:restart"}) == "1"; }));
   EXPECT_TRUE(lock->IsAcquired());
+}
+
+TEST_F(RedLockFault, ServersThatRestartedEmptyHaveNoVoteUntilTheirLocksHaveEnded) {
+  const RedLockOptions options{.expiry = seconds(3)};
+  const auto holder = ConnectTo(fleet_);
+  ASSERT_TRUE(Eventually([&] { return std::ranges::all_of(fleet_, IsUpForThreeSeconds); }));
+  const auto lock = holder->CreateLock("forgotten", {.expiry = seconds(3), .renew = false});
+  ASSERT_TRUE(lock->IsAcquired());
+  for (const std::size_t i : {0UZ, 1UZ}) {
+    fleet_[i].Kill();
+    fleet_[i].Restart();
+  }
+  const auto addresses = fleet_.Addresses(3);
+  const auto hasty = ConnectTo(addresses, 3);
+  const auto careful = ConnectTo(addresses, 1, {.uptime_min = seconds(3)});
+  EXPECT_TRUE(hasty->TryLock("forgotten", options)->IsAcquired());  // there are two now
+  EXPECT_EQ(careful->TryLock("forgotten", options)->status(), RedLockStatus::kNoQuorum);
+  const auto instances = careful->Instances();
+  EXPECT_THAT(instances[0].failure, testing::StartsWith("it was started "));
+  EXPECT_EQ(instances[2].failure, "");
+  EXPECT_TRUE(Eventually([&] { return careful->TryLock("forgotten", options)->IsAcquired(); }));
+  EXPECT_FALSE(lock->IsAcquired());
 }
 
 TEST_F(RedLockFault, AMajorityThatRestartsEmptyIsALoss) {
