@@ -7,7 +7,7 @@
 #include "base/json_writer.h"
 #include "base/member_json.h"
 #include "key/parked_json.h"
-#include "server/json_reader.h"
+#include "server/json_object_reading.h"
 #include "server/save_answer.h"
 #include "server/target.h"
 
@@ -34,26 +34,36 @@ std::unexpected<Problem> Refuse(ProblemCode code, std::string_view detail) {
 constexpr std::string_view kWhatToSay = R"(say {"as":"saved"} or {"as":"send-again"})";
 
 /// What the body says: an object with one member.
-std::expected<Resolution, Problem> ReadResolution(std::string_view body) {
-  JsonReader json(body);
-  std::optional<Resolution> resolution;
-  if (json.NextKind() == JsonReader::Kind::kObject && json.Enter()) {
-    while (const auto name = json.NextMember()) {
-      if (*name != "as")
-        return Refuse(ProblemCode::kUnknownField,
-                      "the object has a field that is not known; known is: as");
-      if (resolution) json.RefuseSyntax("a name that the object has twice");
-      const bool is_text = json.NextKind() == JsonReader::Kind::kString;
-      const auto text = is_text ? json.ReadString() : std::nullopt;
-      if (text == "saved") resolution = Resolution::kSaved;
-      if (text == "send-again") resolution = Resolution::kSendAgain;
-      if (json.problem() || !resolution) break;
-    }
+class ResolutionReading final : JsonObjectReading {
+ public:
+  explicit ResolutionReading(std::string_view body)
+      : JsonObjectReading(
+            body, {.code = ProblemCode::kInvalidArgument, .detail = std::string(kWhatToSay)}) {}
+
+  std::expected<Resolution, Problem> Run() {
+    if (!ReadAll()) return std::unexpected(*json_.problem());
+    if (!resolution_) Mind(ProblemCode::kInvalidArgument, kWhatToSay);
+    if (meaning_) return std::unexpected(std::move(*meaning_));
+    return *resolution_;
   }
-  if (!json.problem() && !resolution) return Refuse(ProblemCode::kInvalidArgument, kWhatToSay);
-  if (!json.AtEnd()) return std::unexpected(*json.problem());
-  return *resolution;
-}
+
+ private:
+  bool ReadMember(std::string_view name) override {
+    if (name != "as") {
+      Mind(ProblemCode::kUnknownField, "the object has a field that is not known; known is: as");
+      return json_.Skip();
+    }
+    if (!See(has_resolution_)) return false;
+    if (json_.NextKind() != JsonReader::Kind::kString) return json_.Skip();
+    const auto text = json_.ReadString();
+    if (text == "saved") resolution_ = Resolution::kSaved;
+    if (text == "send-again") resolution_ = Resolution::kSendAgain;
+    return text.has_value();
+  }
+
+  std::optional<Resolution> resolution_;
+  bool has_resolution_ = false;
+};
 
 std::expected<http::Response, Problem> Resolve(ApiState& api, const ContentKey& key,
                                                Resolution resolution) {
@@ -88,7 +98,7 @@ void HandleListParked(ApiState& api, Call& call) {
 void HandleResolveParked(ApiState& api, Call& call) {
   auto operation = ParseOperationName(PercentDecoded(call.path_parameter()).value_or(""));
   if (!operation) return call.Answer(operation.error());
-  const auto resolution = ReadResolution(call.body());
+  const auto resolution = ResolutionReading(call.body()).Run();
   if (!resolution) return call.Answer(resolution.error());
   AnswerFromWorker(api, call,
                    [&api, operation = *std::move(operation), resolution = *resolution]() {

@@ -139,7 +139,10 @@ constexpr std::string_view kComponents = R"json({
 },
 "responses":{
 "Refused":{"description":"Any request: 408, 413, 414, 417, 421, 431, 501, 503, 505. Where no route is: 400, 404, 405.",
-  "headers":{"Allow":{"$ref":"#/components/headers/Allow"},"X-Request-Id":{"$ref":"#/components/headers/X-Request-Id"}},
+  "headers":{"Allow":{"$ref":"#/components/headers/Allow"},
+  "Retry-After":{"$ref":"#/components/headers/Retry-After"},
+  "Item-Outcome":{"$ref":"#/components/headers/Item-Outcome"},
+  "X-Request-Id":{"$ref":"#/components/headers/X-Request-Id"}},
   "content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}}
 },
 "parameters":{

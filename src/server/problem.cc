@@ -127,7 +127,9 @@ http::Response ProblemResponse(const http::ProtocolProblem& problem, std::string
                          .status = status,
                          .title = http::ReasonPhrase(status),
                          .retryable = status >= 500 && status != 501 && status != 505};
-  return Written(kind, problem.detail, {.code = kind.code}, request_id, {});
+  http::Response response = Written(kind, problem.detail, {.code = kind.code}, request_id, {});
+  if (status == 503) response.Add("Item-Outcome", OutcomeOf(kOverloaded));
+  return response;
 }
 
 Problem ProblemOf(const Error& error) {

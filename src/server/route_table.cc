@@ -77,12 +77,12 @@ constexpr Success kSaveSuccesses[] = {
      kSavedHeaders},
     {202, "It is still being saved.", kJson, "InProgress", kInProgressHeaders}};
 constexpr ProblemCode kSaveProblems[] = {
-    kInvalidArgument,     kInvalidUtf8,     kInvalidJson,    kJsonTooDeep,    kUnknownField,
-    kInvalidContent,      kEmptyContent,    kDigestMismatch, kKeyInvalid,     kContentInProgress,
-    kRequestInProgress,   kParked,          kAlreadyExists,  kTooLarge,       kUnsupportedType,
-    kUnsupportedEncoding, kNotCanonical,    kKeyReused,      kSaveFailed,     kSaveUnknown,
-    kOverloaded,          kTooManyInFlight, kDraining,       kDeadlinePassed, kStoreUnavailable,
-    kStorageFull};
+    kInvalidUtf8,     kInvalidJson,    kJsonTooDeep,    kUnknownField,      kInvalidContent,
+    kEmptyContent,    kDigestMismatch, kKeyInvalid,     kContentInProgress, kRequestInProgress,
+    kParked,          kAlreadyExists,  kTooLarge,       kUnsupportedType,   kUnsupportedEncoding,
+    kNotCanonical,    kKeyReused,      kSaveFailed,     kSaveUnknown,       kOverloaded,
+    kTooManyInFlight, kDraining,       kDeadlinePassed, kStoreUnavailable,  kStorageFull,
+    kNotAcceptable};
 
 constexpr auto kPutContentProblems = [] {
   std::array<ProblemCode, std::size(kSaveProblems) + 1> problems{kOtherContent};
@@ -106,14 +106,18 @@ constexpr Success kLocatedItemSuccesses[] = {
     {200, "The content, byte for byte.", "*/*", "", kLocatedItemHeaders},
     {304, "The client has it already.", "", "", kLocatedUnchangedHeaders}};
 
-constexpr ProblemCode kReadProblems[] = {kInvalidArgument, kDeadlinePassed, kOverloaded,
+// What does not ask the store; what does; and what finds one thing there.
+constexpr ProblemCode kTellProblems[] = {kNotAcceptable, kDeadlinePassed, kOverloaded};
+constexpr ProblemCode kReadProblems[] = {kNotAcceptable, kDeadlinePassed, kOverloaded,
                                          kStoreUnavailable};
-constexpr ProblemCode kFindProblems[] = {kInvalidArgument, kNotFound, kDeadlinePassed, kOverloaded,
+constexpr ProblemCode kGetProblems[] = {kNotFound, kDeadlinePassed, kOverloaded, kStoreUnavailable};
+constexpr ProblemCode kFindProblems[] = {kNotFound, kNotAcceptable, kDeadlinePassed, kOverloaded,
                                          kStoreUnavailable};
 constexpr ProblemCode kFindMissingProblems[] = {
-    kInvalidArgument, kInvalidUtf8, kInvalidJson,     kJsonTooDeep,
-    kUnknownField,    kTooLarge,    kUnsupportedType, kUnsupportedEncoding,
-    kDeadlinePassed,  kOverloaded,  kStoreUnavailable};
+    kInvalidUtf8,    kInvalidJson,     kJsonTooDeep,         kUnknownField,
+    kTooLarge,       kUnsupportedType, kUnsupportedEncoding, kNotAcceptable,
+    kDeadlinePassed, kOverloaded,      kStoreUnavailable};
+constexpr ProblemCode kOnlyNotAcceptable[] = {kNotAcceptable};
 constexpr BodyType kFindMissingTypes[] = {{kJson, "FindMissing"}};
 
 // ---- One route after the other.
@@ -154,9 +158,9 @@ constexpr Parameter kResolveParameters[] = {
 constexpr BodyType kResolveTypes[] = {{kJson, "Resolution"}};
 constexpr Success kResolveSuccesses[] = {{204, "It is resolved.", "", ""}};
 constexpr ProblemCode kResolveProblems[] = {
-    kInvalidArgument, kInvalidUtf8, kInvalidJson,     kJsonTooDeep,         kUnknownField,
-    kNotFound,        kTooLarge,    kUnsupportedType, kUnsupportedEncoding, kResolveUnknown,
-    kDeadlinePassed,  kOverloaded,  kStoreUnavailable};
+    kInvalidUtf8,    kInvalidJson,    kJsonTooDeep,     kUnknownField,
+    kNotFound,       kTooLarge,       kUnsupportedType, kUnsupportedEncoding,
+    kResolveUnknown, kDeadlinePassed, kOverloaded,      kStoreUnavailable};
 constexpr Success kConfigSuccesses[] = {{200, "Settings and limits.", kJson, "Configuration"}};
 constexpr Success kOpenApiSuccesses[] = {{200, "OpenAPI 3.1.", kJson, "AnyObject"}};
 constexpr Parameter kBatchHeaders[] = {
@@ -179,8 +183,8 @@ constexpr BodyType kBatchResults[] = {{kBatchResultsType, "BatchResults"}};
 constexpr Success kBatchSuccesses[] = {
     {200, "Each item has its own answer, in order: lines to lines, records to frames.", kNdjson,
      "BatchAnswers", kBatchHeadersOut, kBatchResults}};
-constexpr ProblemCode kBatchProblems[] = {kInvalidArgument, kUnsupportedType, kUnsupportedEncoding,
-                                          kDraining,        kDeadlinePassed,  kOverloaded};
+constexpr ProblemCode kBatchProblems[] = {kUnsupportedType, kUnsupportedEncoding, kNotAcceptable,
+                                          kDraining,        kDeadlinePassed,      kOverloaded};
 constexpr Parameter kFeedParameters[] = {
     {kQuery, "after", kInteger, "Begin behind this id; left out, with what comes next."},
     kContent,
@@ -188,9 +192,10 @@ constexpr Parameter kFeedParameters[] = {
 constexpr std::string_view kFeedHeaders[] = {"Cache-Control"};
 constexpr Success kFeedSuccesses[] = {
     {200, "Server-sent events.", "text/event-stream", "Events", kFeedHeaders}};
-constexpr ProblemCode kFeedProblems[] = {kInvalidArgument, kDraining, kStoreUnavailable};
+constexpr ProblemCode kFeedProblems[] = {kNotAcceptable, kDraining, kStoreUnavailable};
 constexpr Success kVerifySuccesses[] = {{200, "Progress, and the report.", kNdjson, "VerifyLines"}};
-constexpr ProblemCode kVerifyProblems[] = {kNotImplemented, kOverloaded, kStoreUnavailable};
+constexpr ProblemCode kVerifyProblems[] = {kNotImplemented, kNotAcceptable, kOverloaded,
+                                           kStoreUnavailable};
 constexpr Success kRootSuccesses[] = {{200, "A text.", "text/plain", "Text"}};
 
 constexpr Route kRoutes[] = {
@@ -247,7 +252,7 @@ constexpr Route kRoutes[] = {
      .parameters = kGetItemParameters,
      .request_types = {},
      .successes = kItemSuccesses,
-     .problems = kFindProblems,
+     .problems = kGetProblems,
      .large_answer = true,
      .handle = HandleGetItem},
     {.method = Method::kGet,
@@ -269,7 +274,7 @@ constexpr Route kRoutes[] = {
      .parameters = kContentParameters,
      .request_types = {},
      .successes = kLocatedItemSuccesses,
-     .problems = kFindProblems,
+     .problems = kGetProblems,
      .large_answer = true,
      .handle = HandleGetContent},
     {.method = Method::kPut,
@@ -314,7 +319,7 @@ constexpr Route kRoutes[] = {
      .parameters = kInFlightParameters,
      .request_types = {},
      .successes = kInFlightSuccesses,
-     .problems = kReadProblems,
+     .problems = kTellProblems,
      .answer_type = kJson,
      .handle = HandleListInFlight},
     {.method = Method::kGet,
@@ -345,7 +350,7 @@ constexpr Route kRoutes[] = {
      .parameters = kOnlyTimeout,
      .request_types = {},
      .successes = kStatsSuccesses,
-     .problems = kReadProblems,
+     .problems = kTellProblems,
      .answer_type = kJson,
      .handle = HandleStats},
     {.method = Method::kGet,
@@ -387,7 +392,7 @@ constexpr Route kRoutes[] = {
      .parameters = {},
      .request_types = {},
      .successes = kConfigSuccesses,
-     .problems = {},
+     .problems = kOnlyNotAcceptable,
      .answer_type = kJson,
      .handle = HandleConfig},
     {.method = Method::kGet,
@@ -397,7 +402,7 @@ constexpr Route kRoutes[] = {
      .parameters = {},
      .request_types = {},
      .successes = kOpenApiSuccesses,
-     .problems = {},
+     .problems = kOnlyNotAcceptable,
      .answer_type = kJson,
      .handle = HandleOpenApi},
     {.method = Method::kGet,
@@ -407,12 +412,12 @@ constexpr Route kRoutes[] = {
      .parameters = {},
      .request_types = {},
      .successes = kRootSuccesses,
-     .problems = {},
+     .problems = kOnlyNotAcceptable,
      .answer_type = "text/plain",
      .handle = HandleRoot},
 };
 
-constexpr ProblemCode kCommonProblems[] = {kInvalidArgument, kNotAcceptable, kInternal};
+constexpr ProblemCode kCommonProblems[] = {kInvalidArgument, kInternal};
 
 /// The template's part before its braces, and the one behind them.
 struct Template {
