@@ -67,8 +67,8 @@ class Contract:
     """An OpenAPI document: what it declares of the answers to a request."""
 
     def __init__(self, document):
-        self.paths, self._components = document["paths"], closed(document["components"])
-        for schema in self._components["schemas"].values():
+        self.paths, self.components = document["paths"], closed(document["components"])
+        for schema in self.components["schemas"].values():
             jsonschema.Draft202012Validator.check_schema(schema)
         self._patterns = [(re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))), path) for path in self.paths]
         self._validators = {}
@@ -76,8 +76,8 @@ class Contract:
     def faults(self, exchange):
         """What of an answer is not declared, each as a sentence."""
         answer = exchange.answer
-        path, operation = self._operation(exchange)
-        declared = self._response(operation, answer.status)
+        path, operation = self.operation_of(exchange)
+        declared = self.response_of(operation, answer.status)
         where = f"{exchange.method} {path or exchange.target[:80]} {answer.status}"
         if declared is None:
             return [f"{where}: the status"]
@@ -85,7 +85,7 @@ class Contract:
         found += self._body_undeclared(declared.get("content", {}), exchange)
         return [f"{where}: {fault}" for fault in found]
 
-    def _operation(self, exchange):
+    def operation_of(self, exchange):
         """The path's template and what it declares of the method; nothing for what is no route."""
         path = re.sub(r"\Ahttp://[^/]*", "", exchange.target).partition("?")[0]
         for pattern, template in self._patterns:
@@ -93,24 +93,24 @@ class Contract:
                 return template, self.paths[template].get(exchange.method.lower())
         return None, None
 
-    def _response(self, operation, status):
+    def response_of(self, operation, status):
         declared = operation["responses"] if operation else {}
         if str(status) in declared:
             return declared[str(status)]
         if operation and status in REFUSED:
-            return self._resolved(declared.get("default"))
+            return self.resolved(declared.get("default"))
         if not operation and status in REFUSED_WITHOUT_ROUTE:
-            return self._components["responses"]["Refused"]
+            return self.components["responses"]["Refused"]
         return None
 
-    def _resolved(self, part):
+    def resolved(self, part):
         if not part or "$ref" not in part:
             return part
         kind, name = part["$ref"].removeprefix("#/components/").split("/")
-        return self._components[kind][name]
+        return self.components[kind][name]
 
     def _fields_undeclared(self, declared, fields):
-        declared = {name.lower(): self._resolved(field) for name, field in declared.items()}
+        declared = {name.lower(): self.resolved(field) for name, field in declared.items()}
         for name, text in fields.items():
             if name in declared:
                 schema = declared[name]["schema"]
@@ -135,14 +135,14 @@ class Contract:
 
     def _items_undeclared(self, media_type, body, name):
         """Of what was received of a stream, be it not all of it: what is wrong with the first item that is wrong."""
-        schema = self._resolved({"$ref": name})["x-item-schema"]
+        schema = self.resolved({"$ref": name})["x-item-schema"]
         checked = (self._wrong("an item of the body", json.loads(text), schema, key=("item", name))
                    for text in texts_of(media_type, body))
         return next(filter(None, checked), [])
 
     def _wrong(self, what, value, schema, key):
         if key not in self._validators:
-            whole = schema | {"components": self._components}
+            whole = schema | {"components": self.components}
             self._validators[key] = jsonschema.Draft202012Validator(whole, format_checker=FORMATS)
         return [f"{what}{error.json_path.removeprefix('$')}: {error.message[:200]}"
                 for error in self._validators[key].iter_errors(value)]
