@@ -5,7 +5,6 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import tempfile
 import threading
 import unittest
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from backend_server import Backend, digest_of
 from blackbox import OK, run
-from postgres_serving import PROGRAMS, Postgres
+from postgres_serving import Postgres
 from serving import Server, wait_until
 
 LEASE_SECONDS = 2
@@ -87,22 +86,6 @@ class ThreeServers(unittest.TestCase):
     def ask(self, server, content, **headers):
         """Sends it from a thread of its own; gives what will be the answer."""
         return self.pool.submit(server.save, content, **headers)
-
-    @contextlib.contextmanager
-    def database_held(self, statements="SELECT 'held' FROM itemgate.store FOR UPDATE"):
-        """Meanwhile nobody gets the locks that these statements have taken, which end with a SELECT 'held'; those that
-        are not told otherwise keep everybody from making items."""
-        psql = subprocess.Popen([PROGRAMS / "psql", "-X", "-q", "-A", "-t", self.postgres.url], text=True,
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        with psql:
-            psql.stdin.write(f"BEGIN; {statements};\n")
-            psql.stdin.flush()
-            self.assertEqual(psql.stdout.readline(), "held\n")
-            yield
-            psql.communicate("COMMIT;\n")
-
-    def waiting_in_database(self):
-        return int(*self.postgres.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
 
     def ask_all(self, content):
         """The answers of all servers, which are sent it at once."""

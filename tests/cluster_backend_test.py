@@ -114,9 +114,9 @@ class AtMostOnce(ThreeServers):
     def test_F17_what_a_killed_server_had_confirmed_is_a_duplicate(self):
         a, b, _ = self.servers
         content = self.content()
-        with self.database_held():
+        with self.postgres.held():
             first = self.ask(a, content)
-            wait_until(lambda: self.waiting_in_database() > 0, "the confirmation waits in the database")
+            wait_until(lambda: self.postgres.waiting() > 0, "the confirmation waits in the database")
             a.kill()
         self.assertIsInstance(first.exception(), OSError)
         wait_until(lambda: self.claims(content) == ["0"], "it is confirmed")
@@ -276,9 +276,9 @@ class Heartbeats(ThreeServers):
         contents = [self.content() for _ in range(100)]
         lines = [{"content": content.decode()} for content in contents]
         epochs = "SELECT epoch, count(*) FROM itemgate.claim GROUP BY epoch"
-        with self.database_held():
+        with self.postgres.held():
             batches = [self.pool.submit(busy.batch, lines)]
-            wait_until(lambda: self.waiting_in_database() and self.postgres.query(epochs) == ["1|100"],
+            wait_until(lambda: self.postgres.waiting() and self.postgres.query(epochs) == ["1|100"],
                        "they are claimed, and confirmed as soon as the database is free")
             batches.append(self.pool.submit(other.batch, lines))  # it looks, and would take over
             concurrent.futures.wait(batches, 4 * LEASE_SECONDS)

@@ -48,8 +48,8 @@ class DatabaseFails(ThreeServers):
 
     def test_a_database_that_was_dead_makes_nobody_look_dead(self):
         def die():
-            with self.database_held("LOCK TABLE itemgate.claim; SELECT 'held'"):
-                wait_until(lambda: self.waiting_in_database() > 1, "others are looking who has it")
+            with self.postgres.held("LOCK TABLE itemgate.claim; SELECT 'held'"):
+                wait_until(lambda: self.postgres.waiting() > 1, "others are looking who has it")
                 self.postgres.kill()
             self.let_pass(1.5 * LEASE_SECONDS, "the lease is over")
             self.postgres.start()

@@ -3,6 +3,7 @@
 A server is ended by its process id, and ends with the thread that started it if the test crashes.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -151,6 +152,24 @@ class Postgres:
              f"postgres://postgres@127.0.0.1:{self.port}/{database}", "-c", sql],
             check=True, capture_output=True, text=True)
         return done.stdout.splitlines()
+
+    @contextlib.contextmanager
+    def held(self, statements="SELECT 'held' FROM itemgate.store FOR UPDATE"):
+        """Meanwhile nobody gets the locks that these statements have taken, which end with a SELECT 'held'; those that
+        are not told otherwise keep everybody from making items."""
+        psql = subprocess.Popen([PROGRAMS / "psql", "-X", "-q", "-A", "-t", self.url], text=True,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        with psql:
+            psql.stdin.write(f"BEGIN; {statements};\n")
+            psql.stdin.flush()
+            told = psql.stdout.readline()
+            assert told == "held\n", told
+            yield
+            psql.communicate("COMMIT;\n")
+
+    def waiting(self):
+        """How many wait for a lock."""
+        return int(*self.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
 
 
 class Standby(Postgres):
