@@ -39,7 +39,7 @@ class Calls:
     """Calls what a contract declares on a server. The content "called" of the default scope must be item 1 there."""
 
     def __init__(self, server, contract):
-        self.server, self.paths = server, contract.paths
+        self.server, self.paths, self.common = server, contract.paths, contract.components["parameters"]
         self.values = {"id": "1", "digest": digest_of(b"called"), "operation": operation_of(b"called"), "scope": SCOPE}
 
     def operations(self):

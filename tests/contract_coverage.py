@@ -1,7 +1,7 @@
 """What an OpenAPI document declares of answers, one fact after the other, and which of that was seen.
 
-A fact is a text: "GET /v1/items/{id} 404", "GET /v1/items/{id} 404 says not-found", "GET /v1/items/{id} 200 carries etag",
-"Item.content_base64", "Operation.state = failed".
+A fact is a text: "GET /v1/items/{id} 404", "GET /v1/items/{id} 404 says not-found", "GET /v1/items/{id} 200 carries
+etag", "GET /v1/items/{id} 200 is */*", "Item.content_base64", 'Operation.state = "failed"'.
 """
 
 import json
