@@ -4,7 +4,9 @@
 import ctypes
 import gzip
 import hashlib
+import itertools
 import json
+import math
 import time
 import unicodedata
 import unittest
@@ -15,6 +17,8 @@ ITEM = {"Content-Type": "application/vnd.itemgate.item+json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
 JSON = {"Content-Type": "application/json"}
 MARK = "rEfLeCtEd"
+ALIKE = 100_000
+ROUNDS_MAX = 5  # others may have the processors during some of them
 
 # The first blocks of the two SHAttered files, and Wang's pair of 2004: the same SHA-1, the same MD5.
 SHATTERED = bytes.fromhex(
@@ -210,20 +214,39 @@ class ContentAttackTest(ContractTest):
             self.assert_all_created(alike)
 
     def test_s29_contents_for_one_bucket(self):
-        """Contents whose digests begin with the same byte: as many as can be found in a moment."""
-        numbers = range(600_000)
-        crafted = [b"s29 %d" % n for n in numbers if hashlib.sha256(b"s29 %d" % n).digest()[0] == 0]
-        spread = [b"s29 spread %d" % n for n in range(len(crafted))]
-        seconds = {}
-        for name, contents in (("spread", spread), ("crafted", crafted)) * 2:
-            body = b"".join(len(content).to_bytes(4, "little") + content for content in contents)
-            begin = time.perf_counter()
-            answer = self.server.request("POST", "/v1/items:batch", body,
-                                         {"Content-Type": "application/vnd.itemgate.batch"})
-            seconds.setdefault(name, []).append(time.perf_counter() - begin)
-            self.assertEqual(len(answer.body), 12 * (len(contents) + 1))
-        self.assertLess(seconds["crafted"][0], 2 * seconds["spread"][0] + 0.05, "new")
-        self.assertLess(seconds["crafted"][1], 2 * seconds["spread"][1] + 0.05, "duplicates")
+        """A hundred thousand contents whose digests begin with the same six bits: if the digest alone chose the place,
+        all would have one of the 64 parts of the table of what is in flight. They are as fast as others, new and known.
+        """
+        alike, others, best = [], [], {"new": math.inf, "known": math.inf}
+        for content in (b"s29 %d" % number for number in itertools.count()):
+            if hashlib.sha256(content).digest()[0] < 4:
+                alike.append(content)
+                if len(alike) == ALIKE:
+                    break
+            elif len(others) < ALIKE:
+                others.append(content)
+        for scope in (f"s29-{number}" for number in range(ROUNDS_MAX)):
+            for what in best:
+                best[what] = min(best[what], self.p99_of_batches(alike, others, scope))
+            if max(best.values()) <= 2:
+                break
+        print("p99 with contents that are alike, times that of others:", best)
+        self.assertLessEqual(max(best.values()), 2)
+
+    def p99_of_batches(self, alike, others, scope):
+        """Of those that are alike, times that of the others: sent in turn, so that whatever is slow meets both."""
+        headers = {"Content-Type": "application/vnd.itemgate.batch", "Item-Scope": scope}
+        seconds = [], []
+        for at in range(0, ALIKE, 100):
+            for contents, measured in zip((alike, others), seconds):
+                batch = contents[at:at + 100]
+                body = b"".join(len(content).to_bytes(4, "little") + content for content in batch)
+                begin = time.perf_counter()
+                answer = self.server.request("POST", "/v1/items:batch", body, headers)
+                measured.append(time.perf_counter() - begin)
+                self.assertEqual(len(answer.body), 12 * (len(batch) + 1))
+        slowest, slowest_other = (sorted(measured)[len(measured) * 99 // 100] for measured in seconds)
+        return slowest / slowest_other
 
     def test_s30_what_is_logged_is_one_line_for_an_event_and_harmless(self):
         def logged():
