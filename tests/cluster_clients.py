@@ -7,7 +7,6 @@ import time
 import unittest
 
 from cluster import Cluster
-from http_connection import Connection
 from serving import wait_until
 
 SAVED = ("created", "duplicate", "joined")
@@ -99,11 +98,12 @@ class Clients:
 
     def _send(self, content, choose, connections):
         """One request; tells whether the content is saved."""
-        address = choose.choice(self.servers).address
+        server = choose.choice(self.servers)
+        address = server.address
         started = time.monotonic()
         try:
             if address not in connections:
-                connections[address] = Connection(address, timeout=self._deadline)
+                connections[address] = server.connect(timeout=self._deadline)
             answer = connections[address].request("POST", "/v1/items", content.encode())
             if answer.closes:
                 connections.pop(address).close()

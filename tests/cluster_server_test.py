@@ -11,6 +11,7 @@ from pathlib import Path
 import blackbox
 from clock_shift import DAY, YEAR, ClockShift
 from cluster_clients import ClusterTest
+from http_connection import Connection
 from serving import wait_until
 
 # Another build that works on the same tables, for the test of a rolling upgrade; the same one if none is given.
@@ -22,6 +23,9 @@ class Entry:
 
     def __init__(self, nginx):
         self.address = ("127.0.0.1", nginx.port)
+
+    def connect(self, **options):
+        return Connection(self.address, **options)
 
 
 class ServersFail(ClusterTest):

@@ -205,11 +205,11 @@ class SlowAttackTest(ContractTest):
         return seconds
 
     def save_anew(self, content):
-        with Connection(self.server.address, source=OTHER_ADDRESS) as connection:
+        with self.server.connect(source=OTHER_ADDRESS) as connection:
             return connection.request("POST", "/v1/items", content)
 
     def is_served_again(self):
-        with Connection(self.server.address, source=FLOOD_ADDRESS) as connection:
+        with self.server.connect(source=FLOOD_ADDRESS) as connection:
             try:
                 return connection.request("GET", "/v1/stats").status == 200
             except ConnectionError:

@@ -433,15 +433,18 @@ TEST_F(ApiTest, ResolvesWhatIsParkedAsAnOperatorSays) {
 TEST_F(ApiTest, ResolvesNothingUnlessItIsToldClearly) {
   const std::string target = "/v1/parked/" + std::string(kHelloOperation) + ":resolve";
   const Headers json = {{"Content-Type", "application/json"}};
-  for (const auto& [body, code] : {std::pair<std::string, std::string>("", "invalid_json"),
-                                   {"{}", "invalid_argument"},
-                                   {"[]", "invalid_argument"},
-                                   {R"({"as":"lost"})", "invalid_argument"},
-                                   {R"({"as":1})", "invalid_argument"},
-                                   {R"({"as":"saved","by":"me"})", "unknown_field"},
-                                   {R"({"as":"saved","as":"saved"})", "invalid_json"},
-                                   {R"({"as":"saved"}x)", "invalid_json"},
-                                   {"{\"\xFF\":1}", "invalid_utf8"}})
+  for (const auto& [body, code] :
+       {std::pair<std::string, std::string>("", "invalid_json"),
+        {"{}", "invalid_argument"},
+        {"[]", "invalid_argument"},
+        {R"({"as":"lost"})", "invalid_argument"},
+        {R"({"as":1})", "invalid_argument"},
+        {R"({"as":"saved","by":"me"})", "unknown_field"},
+        {R"({"as":"saved","as":"saved"})", "invalid_json"},
+        {R"({"as":"saved"}x)", "invalid_json"},
+        {R"({"by":"me","as":"saved"}x)", "invalid_json"},
+        {R"({"as":"saved","by":)" + std::string(40, '['), "json_too_deep"},
+        {"{\"\xFF\":1}", "invalid_utf8"}})
     EXPECT_EQ(CodeOf(Post(target, body, json)), code) << body;
   // What a web page could send to an operator's machine without being asked for permission.
   EXPECT_EQ(CodeOf(Post(target, R"({"as":"saved"})", {{"Content-Type", "text/plain"}})),
