@@ -139,7 +139,7 @@ class Soak:
 class SoakTest(ServerTest):
     def test_nothing_grows_or_slows_down_and_each_content_is_there_once(self):
         server = self.serve("--limits.connections-per-address", "0", "--near-cache.keys", "10000",
-                            "--admission.delay-target", "0s", data=self.data)
+                            "--admission.delay-target", "0s", "--http.idle-time", "1h", data=self.data)
         soak = Soak(server)
         acts = [*[soak.save_shared] * SAVERS, soak.save_batch, soak.read_back, soak.leave, soak.send_nonsense,
                 soak.follow, soak.disturb]
