@@ -11,11 +11,13 @@ NDJSON = "application/x-ndjson"
 ITEM = "application/vnd.itemgate.item+json"
 FRAMES = "application/vnd.itemgate.batch"
 
-SAVES = ("/v1/items", "/v1/scopes/{scope}/items")
-BATCHES = tuple(f"{path}:batch" for path in SAVES)
+CONTENT = "/v1/contents/sha256/{digest}"
+POSTED = ("/v1/items", "/v1/scopes/{scope}/items")
+SAVES = (*(("POST", path) for path in POSTED), ("PUT", CONTENT))
+BATCHES = tuple(f"{path}:batch" for path in POSTED)
 RESOLVE = "/v1/parked/{operation}:resolve"
-# The media type and body of a good request, by its path; all others need none.
-BODIES = {path: ("text/plain", b"called") for path in SAVES}
+# The media type and body of a good request that has one, by its path.
+BODIES = {path: ("text/plain", b"called") for _, path in SAVES}
 BODIES |= {path: (NDJSON, b'{"content": "called"}\n') for path in BATCHES}
 BODIES |= {"/v1/contents:findMissing": (JSON, json.dumps({"sha256": ["0" * 64]}).encode()),
            RESOLVE: (JSON, b'{"as": "saved"}')}
@@ -48,14 +50,18 @@ class Calls:
             for method, operation in methods.items():
                 yield method.upper(), path, operation
 
+    def target(self, path, **values):
+        values = self.values | values
+        return re.sub(r"\{(\w+)\}", lambda match: values[match[1]], path)
+
     def ask(self, method, path, query="", headers=(), body=None, **values):
         """The good request, other than that as is told; `values` stand for the braces of the path."""
-        values = self.values | values
-        target = re.sub(r"\{(\w+)\}", lambda match: values[match[1]], path) + (f"?{query}" if query else "")
-        if method == "POST":
+        if method in ("POST", "PUT"):
             media_type, good = BODIES.get(path, (None, b""))
             headers = {"Content-Type": media_type} | dict(headers)
             body = good if body is None and "Content-Length" not in headers else body
+        named = {"digest": digest_of(body)} if method == "PUT" and body is not None else {}
+        target = self.target(path, **named | values) + (f"?{query}" if query else "")
         if (method, path) == ("GET", "/v1/feed"):
             return self.begin_feed(target, headers)
         return self.server.request(method, target, body, dict(headers))

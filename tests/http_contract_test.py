@@ -16,8 +16,8 @@ from pathlib import Path
 
 from backend_server import Backend
 from blackbox import OK, run
-from contract_calls import (BATCHES, BODIES, FRAMES, ITEM, JSON, RESOLVE, SAVES, Calls, declared_codes, digest_of,
-                            operation_of, scope_of, takes)
+from contract_calls import (BATCHES, BODIES, CONTENT, FRAMES, ITEM, JSON, RESOLVE, SAVES, Calls, declared_codes,
+                            digest_of, operation_of, scope_of, takes)
 from contract_coverage import Coverage
 from http_connection import request_bytes
 from postgres_serving import Postgres
@@ -29,7 +29,8 @@ WAITING_MAX = 10_000  # requests that wait for a worker
 # What is declared, and cannot be had from a server without breaking more than a test should.
 EXCUSED = {
     # Of what only an error of the programmer, or damage that is found by no request of the kind, makes.
-    *(f"POST {path} 500" for path in (*SAVES, *BATCHES, RESOLVE, "/v1/contents:findMissing", "/v1/store:verify")),
+    *(f"{method} {path} 500" for method, path in SAVES),
+    *(f"POST {path} 500" for path in (*BATCHES, RESOLVE, "/v1/contents:findMissing", "/v1/store:verify")),
     *(f"{method} {path} 500" for method in ("GET", "HEAD") for path in (
         "/", "/v1/cluster", "/v1/config", "/v1/inflight", "/v1/openapi.json", "/v1/operations/{operation}",
         "/v1/parked", "/v1/stats")),
@@ -91,14 +92,15 @@ class DeclaredAnswersTest(unittest.TestCase):
 
     def ordinary(self):
         with self.serve("--limits.body-bytes", str(BODY_BYTES)) as api:
-            for path, status in itertools.product(SAVES, ("201", "200")):
-                self.expect(status, api, "POST", path)
+            for (method, path), status in itertools.product(SAVES[:2], ("201", "200")):
+                self.expect(status, api, method, path)
             for method, path, operation in api.operations():
                 self.expect("404 not-found" if path == RESOLVE else "200", api, method, path,
                             "after=0" if path == "/v1/feed" else "")
                 self.refuse_whatever(api, method, path, operation)
-            for path in SAVES:
-                self.save_in_many_ways(api, path)
+            for save in SAVES:
+                self.save_in_many_ways(api, *save)
+            self.expect("422 other-content", api, "PUT", CONTENT, digest="0" * 64)
             for path in BATCHES:
                 self.expect("200", api, "POST", path, headers={"Prefer": "wait=1"})
                 self.expect("200", api, "POST", path, headers={"Content-Type": FRAMES}, body=b"\1\0\0\0x")
@@ -115,25 +117,25 @@ class DeclaredAnswersTest(unittest.TestCase):
         if declared_codes(operation, 413):
             self.expect("413 too-large", api, method, path, headers={"Content-Length": str(2 << 20)})
         if declared_codes(operation, 415):
-            described = ITEM if path in SAVES else BODIES[path][0]
+            described = ITEM if (method, path) in SAVES else BODIES[path][0]
             self.expect("415 unsupported-encoding", api, method, path, headers={"Content-Encoding": "gzip"})
             self.expect("415 unsupported-type", api, method, path,
                         headers={"Content-Type": f"{described}; charset=koi8-r"})
             for code in BROKEN.keys() & declared_codes(operation, 400):
                 self.expect(f"400 {code}", api, method, path, headers={"Content-Type": described}, body=BROKEN[code])
 
-    def save_in_many_ways(self, api, path):
+    def save_in_many_ways(self, api, method, path):
         other = base64.b64encode(bytes(32)).decode()
-        waiting = {"Prefer": "wait=1", "Idempotency-Key": f'"{path}"'}
-        self.expect("201", api, "POST", path, body=next(self.contents), headers=waiting)
-        self.expect("422 key-reused", api, "POST", path, body=next(self.contents), headers=waiting)
-        self.expect("200", api, "POST", path, headers=waiting | {"Idempotency-Key": '"other"'})
-        self.expect("400 key-invalid", api, "POST", path, headers={"Idempotency-Key": ""})
-        self.expect("400 empty-content", api, "POST", path, body=b"")
-        self.expect("400 digest-mismatch", api, "POST", path, headers={"Content-Digest": f"sha-256=:{other}:"})
-        self.expect("412 already-exists", api, "POST", path, headers={"If-None-Match": "*"})
+        waiting = {"Prefer": "wait=1", "Idempotency-Key": f'"{method} {path}"'}
+        self.expect("201", api, method, path, body=next(self.contents), headers=waiting)
+        self.expect("422 key-reused", api, method, path, body=next(self.contents), headers=waiting)
+        self.expect("200", api, method, path, headers=waiting | {"Idempotency-Key": '"other"'})
+        self.expect("400 key-invalid", api, method, path, headers={"Idempotency-Key": ""})
+        self.expect("400 empty-content", api, method, path, body=b"")
+        self.expect("400 digest-mismatch", api, method, path, headers={"Content-Digest": f"sha-256=:{other}:"})
+        self.expect("412 already-exists", api, method, path, headers={"If-None-Match": "*"})
         in_path = scope_of(path) != "default"
-        self.expect("422 not-canonical", api, "POST", path, body=b"no JSON",
+        self.expect("422 not-canonical", api, method, path, body=b"no JSON",
                     headers={} if in_path else {"Item-Scope": "a+json"}, **({"scope": "a+json"} if in_path else {}))
 
     def read_in_many_ways(self, api):
@@ -151,32 +153,32 @@ class DeclaredAnswersTest(unittest.TestCase):
 
     def under_way(self):
         with Backend() as backend, self.serve("--backend.url", backend.url) as api:
-            for path in SAVES:
-                self.hold_one(api, backend, path)
+            for method, path in SAVES:
+                self.hold_one(api, backend, method, path)
                 for kind, code in (("find", "save-failed"), ("save", "save-unknown")):
                     content = next(self.contents)
                     backend.fail(kind, content, None)
-                    self.expect(f"502 {code}", api, "POST", path, body=content)
+                    self.expect(f"502 {code}", api, method, path, body=content)
             for kind, outcome in (("find", "failed"), ("save", "unknown")):
                 content = next(self.contents)
                 backend.fail(kind, content, None)
                 line, _ = api.server.batch([{"content": content.decode()}])
                 self.assertEqual(line["outcome"], outcome)
 
-    def hold_one(self, api, backend, path):
+    def hold_one(self, api, backend, method, path):
         """Everything that can be said of a save that is under way, with what joins it."""
-        content, key = next(self.contents), {"Idempotency-Key": f'"{path}"'}
+        content, key = next(self.contents), {"Idempotency-Key": f'"{method} {path}"'}
         operation = operation_of(content, scope_of(path))
         gate = backend.hold("save", content)
-        self.expect("202", api, "POST", path, body=content, headers=key | {"Prefer": "respond-async"})
+        self.expect("202", api, method, path, body=content, headers=key | {"Prefer": "respond-async"})
         gate.wait_reached()
-        self.expect("409 content-in-progress", api, "POST", path, body=content, headers={"If-None-Match": "*"})
-        self.expect("409 request-in-progress", api, "POST", path, body=content, headers=key)
+        self.expect("409 content-in-progress", api, method, path, body=content, headers={"If-None-Match": "*"})
+        self.expect("409 request-in-progress", api, method, path, body=content, headers=key)
         self.for_both("200", api, "/v1/operations/{operation}", operation=operation)
         line = [{"content": content.decode(), "scope": scope_of(path)}]
         for headers, status in (({"Prefer": "wait=0"}, 202), ({"If-In-Flight": "reject"}, 409)):
             self.assertEqual(api.server.batch(line, headers)[0]["status"], status)
-        joining = [self.pool.submit(api.ask, "POST", path, body=content), self.pool.submit(api.server.batch, line)]
+        joining = [self.pool.submit(api.ask, method, path, body=content), self.pool.submit(api.server.batch, line)]
         wait_until(lambda: api.ask("GET", "/v1/inflight").json()["saves"][0]["waiters"] >= 2, "both have joined")
         gate.open()
         self.assertEqual([joining[0].result().outcome, joining[1].result()[0]["outcome"]], ["joined", "joined"])
@@ -187,8 +189,8 @@ class DeclaredAnswersTest(unittest.TestCase):
             content = next(self.contents)
             gate = backend.hold("save", content)
             self.expect("202", api, "POST", "/v1/items", body=content, headers={"Prefer": "respond-async"})
-            for path in SAVES:
-                self.expect("503 too-many-in-flight", api, "POST", path)
+            for save in SAVES:
+                self.expect("503 too-many-in-flight", api, *save)
             self.assertEqual(api.server.batch([{"content": "one more"}])[0]["outcome"], "unavailable")
             gate.open()
 
@@ -221,8 +223,8 @@ class DeclaredAnswersTest(unittest.TestCase):
             with contextlib.ExitStack() as held:
                 half = request_bytes("POST", "/v1/items", bytes(600_000), {"Content-Length": "900000"})
                 self.sent(api.server, [half], held)
-                for path in SAVES:  # more than may be received at a time
-                    self.expect("503 overloaded", api, "POST", path, body=bytes(600_000))
+                for save in SAVES:  # more than may be received at a time
+                    self.expect("503 overloaded", api, *save, body=bytes(600_000))
             with api.server.connect() as connection:  # more than may wait to be read
                 connection.send(request_bytes("GET", "/v1/openapi.json") * 100)
                 self.assertEqual({connection.answer().status for _ in range(100)}, {200, 503})
@@ -246,8 +248,8 @@ class DeclaredAnswersTest(unittest.TestCase):
         self.assertEqual(mounted.returncode, 0, f"a small disk cannot be mounted, as root can: {mounted.stderr}")
         try:
             with self.serve(data=disk / "data") as api:
-                for path in SAVES:
-                    wait_until(lambda: api.ask("POST", path, body=os.urandom(1 << 20)).status == 507, "it is full")
+                for save in SAVES:
+                    wait_until(lambda: api.ask(*save, body=os.urandom(1 << 20)).status == 507, "it is full")
         finally:
             subprocess.run(["umount", "--lazy", disk], check=True)
 
@@ -265,12 +267,12 @@ class DeclaredAnswersTest(unittest.TestCase):
 
     def park_and_resolve(self, api, postgres, backend):
         parked = []
-        for path in SAVES:
+        for method, path in SAVES:
             content = next(self.contents)
             backend.fail_after_effect(content, None)
             backend.find_stale(content, times=3)  # before the save, after it, and when it is sent again
-            self.expect("502 save-unknown", api, "POST", path, body=content)
-            self.expect("409 parked", api, "POST", path, body=content)
+            self.expect("502 save-unknown", api, method, path, body=content)
+            self.expect("409 parked", api, method, path, body=content)
             parked.append(operation_of(content, scope_of(path)))
             self.for_both("200", api, "/v1/operations/{operation}", operation=parked[-1])
         self.for_both("200", api, "/v1/parked")
@@ -294,7 +296,7 @@ class DeclaredAnswersTest(unittest.TestCase):
                 flood = request_bytes("GET", f"/v1/operations/{operation_of(b'called')}") * (WAITING_MAX // 2 + 100)
                 self.sent(second.server, [flood, flood], held)
                 for method, path, operation in second.operations():
-                    waits = method != "POST" or path not in (*SAVES, *BATCHES, "/v1/store:verify")
+                    waits = (method, path) not in SAVES and path not in (*BATCHES, "/v1/store:verify")
                     if waits and "overloaded" in declared_codes(operation, 503):
                         self.expect("503 overloaded", second, method, path)
                 self.drain(first, second, held)
@@ -314,8 +316,8 @@ class DeclaredAnswersTest(unittest.TestCase):
     def drain(self, first, second, held):
         """What was begun before the server drains, and goes on while it does, is refused."""
         requests = [request_bytes("POST", "/v1/items", b"waits"), request_bytes("GET", "/v1/feed?after=0")]
-        for path in SAVES + BATCHES:  # all of their heads but for the last line
-            requests.append(request_bytes("POST", path.replace("{scope}", "called"), headers={
+        for method, path in (*SAVES, *(("POST", path) for path in BATCHES)):  # their heads but for the last line
+            requests.append(request_bytes(method, second.target(path), headers={
                 "Content-Type": BODIES[path][0], "Content-Length": "1"}).removesuffix(b"\r\n"))
         _, *begun = self.sent(second.server, requests, held)
         second.server.terminate()
@@ -354,7 +356,7 @@ class DeclaredAnswersTest(unittest.TestCase):
             if "store-unavailable" in declared_codes(operation, 503) and path != "/v1/cluster" \
                     and (method, path) != ("HEAD", "/v1/feed"):
                 query = "after=0" if path == "/v1/feed" else ""
-                body = next(self.contents) if method == "POST" and path in SAVES else None
+                body = next(self.contents) if (method, path) in SAVES else None
                 asked.append(self.pool.submit(self.expect, "503 store-unavailable", first, method, path, query,
                                               body=body))
         for answer in asked:

@@ -13,10 +13,10 @@ import unittest
 from pathlib import Path
 
 from backend_server import Backend
-from contract_calls import BATCHES, FRAMES, SAVES, Calls, digest_of, operation_of
+from contract_calls import BATCHES, CONTENT, FRAMES, SAVES, Calls, digest_of, operation_of
 from serving import Server, contract
 
-FEED, LIST, CONTENT = "/v1/feed", "/v1/items", "/v1/contents/sha256/{digest}"
+LIST = "/v1/items"
 INVALID, IGNORED = "400 invalid_argument", None
 # By place and name: bad values, and what they are refused with. Nothing: what is not understood is documented to be
 # ignored, and the effect is that it is.
@@ -106,7 +106,7 @@ class ParameterTest(unittest.TestCase):
 
     def test_bad_values_are_refused(self):
         for method, path, place, name in self.parameters():
-            reads_tags = name == "If-None-Match" and path not in SAVES
+            reads_tags = name == "If-None-Match" and (method, path) not in SAVES
             if BAD[place, name] is not IGNORED and not reads_tags:
                 values, refusal = BAD[place, name]
                 for value in values:
@@ -151,7 +151,11 @@ class ParameterTest(unittest.TestCase):
         self.assertEqual(self.api.ask(method, path, id="2").body, b"other")
 
     def effect_of_path_digest(self, method, path):
-        self.assertEqual(self.api.ask(method, path, digest=digest_of(b"other")).body, b"other")
+        if method == "GET":
+            self.assertEqual(self.api.ask(method, path, digest=digest_of(b"other")).body, b"other")
+        else:
+            for digest, said in ((digest_of(b"called"), "200"), (digest_of(b"other"), "422 other-content")):
+                self.assertEqual(self.said(self.api.ask(method, path, digest=digest), method), said)
 
     def effect_of_path_operation(self, method, path):
         operation = operation_of(b"other")
@@ -162,12 +166,12 @@ class ParameterTest(unittest.TestCase):
             self.assertEqual(self.said(answer, method), "404 not-found")
 
     def effect_of_path_scope(self, method, path):
-        self.assert_saves_into("elsewhere", path, scope="elsewhere")
+        self.assert_saves_into("elsewhere", method, path, scope="elsewhere")
 
-    def assert_saves_into(self, expected, path, **variation):
+    def assert_saves_into(self, expected, method, path, **variation):
         content = self.content()
         body = json.dumps({"content": content.decode()}).encode() if path in BATCHES else content
-        self.assertIn(self.api.ask("POST", path, body=body, **variation).status, (200, 201))
+        self.assertIn(self.api.ask(method, path, body=body, **variation).status, (200, 201))
         self.assertEqual(self.find(content, expected).fields["item-scope"], expected)
 
     def find(self, content, scope="default"):
@@ -181,8 +185,8 @@ class ParameterTest(unittest.TestCase):
     def effect_of_header_item_scope(self, method, path):
         for scope, there in (("elsewhere", True), ("default", False)):
             headers, digest = {"Item-Scope": scope}, digest_of(b"elsewhere")
-            if path in (*SAVES, *BATCHES):
-                self.assert_saves_into(scope, path, headers=headers)
+            if (method, path) in SAVES or path in BATCHES:
+                self.assert_saves_into(scope, method, path, headers=headers)
             elif path == CONTENT:
                 answer = self.api.ask(method, path, headers=headers, digest=digest)
                 self.assertEqual(answer.status, 200 if there else 404)
@@ -220,11 +224,11 @@ class ParameterTest(unittest.TestCase):
             self.assertIn(answer.status, (200, 201))
 
     def effect_of_header_if_in_flight(self, method, path):
-        body = b"slow 1" if path in SAVES else b'{"content": "slow 1"}\n'
+        body = b"slow 1" if (method, path) in SAVES else b'{"content": "slow 1"}\n'
         for value, status in (("reject", 409), ("join", 202)):
             headers = {"If-In-Flight": value, "Prefer": "wait=0"}
             answer = self.api.ask(method, path, headers=headers, body=body, scope="default")
-            self.assertEqual(answer.status if path in SAVES else answer.lines()[0]["status"], status)
+            self.assertEqual(answer.status if (method, path) in SAVES else answer.lines()[0]["status"], status)
 
     def effect_of_header_content_digest(self, method, path, name="Content-Digest"):
         for content, said in ((b"called", "20"), (b"other", "400 digest-mismatch")):
@@ -238,13 +242,13 @@ class ParameterTest(unittest.TestCase):
     def effect_of_header_idempotency_key(self, method, path):
         content = self.content()
         for replayed in ("false", "true"):
-            answer = self.api.ask(method, path, body=content, headers={"Idempotency-Key": f'"{path}"'})
+            answer = self.api.ask(method, path, body=content, headers={"Idempotency-Key": f'"{method} {path}"'})
             self.assertEqual((answer.status, answer.fields["idempotent-replayed"]), (201, replayed))
 
     def effect_of_header_if_none_match(self, method, path):
-        if path in SAVES:
+        if (method, path) in SAVES:
             for status in (201, 412):
-                body = b"only once, by " + path.encode()
+                body = b"only once, by %b %b" % (method.encode(), path.encode())
                 self.assertEqual(self.api.ask(method, path, headers={"If-None-Match": "*"}, body=body).status, status)
         else:
             for tag, status in ((digest_of(b"called"), 304), ("x", 200)):
