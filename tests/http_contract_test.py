@@ -16,8 +16,8 @@ from pathlib import Path
 
 from backend_server import Backend
 from blackbox import OK, run
-from contract_calls import (BATCHES, BODIES, CONTENT, FRAMES, ITEM, JSON, RESOLVE, SAVES, Calls, declared_codes,
-                            digest_of, operation_of, scope_of, takes)
+from contract_calls import (BATCHES, BODIES, CONTENT, FRAMES, ITEM, RESOLVE, SAVES, Calls, declared_codes,
+                            operation_of, scope_of, takes)
 from contract_coverage import Coverage
 from http_connection import request_bytes
 from postgres_serving import Postgres
