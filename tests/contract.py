@@ -17,6 +17,8 @@ TRANSPORT_FIELDS = {"date", "content-type", "content-length", "transfer-encoding
 REFUSED = {405, 408, 413, 414, 417, 421, 431, 501, 503, 505}
 REFUSED_WITHOUT_ROUTE = REFUSED | {400, 404}
 
+ITEMS_MAX = 1000  # of a stream that are looked at, besides its last
+
 FORMATS = jsonschema.FormatChecker(())
 
 
@@ -136,8 +138,9 @@ class Contract:
     def _items_undeclared(self, media_type, body, name):
         """Of what was received of a stream, be it not all of it: what is wrong with the first item that is wrong."""
         schema = self.resolved({"$ref": name})["x-item-schema"]
+        texts = texts_of(media_type, body)
         checked = (self._wrong("an item of the body", json.loads(text), schema, key=("item", name))
-                   for text in texts_of(media_type, body))
+                   for text in texts[:ITEMS_MAX] + texts[-1:])
         return next(filter(None, checked), [])
 
     def _wrong(self, what, value, schema, key):
