@@ -11,6 +11,7 @@ class ClockShift:
     """For the processes that are started with `environment`. They see a shift at once."""
 
     def __init__(self, folder):
+        Path(folder).chmod(0o711)  # PostgreSQL is run by another user
         self._file = Path(folder) / "clock-shift"
         self.set()
         library = Path(folder) / "clock_shim.so"

@@ -22,7 +22,7 @@ static int64_t kernel_nanoseconds(clockid_t clock) {
 
 __attribute__((constructor)) static void load(void) {
   const char* path = getenv("CLOCK_SHIM_FILE");
-  const int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+  const int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   if (file < 0) return;
   void* mapped = mmap(NULL, 2 * sizeof *shift, PROT_READ, MAP_SHARED, file, 0);
   close(file);

@@ -98,13 +98,14 @@ class Cluster:
     """
 
     def __init__(self, *flags, folder=None, servers=3, redis=5, nginx=False, binary=blackbox.BINARY, durable=False,
-                 host="127.0.0.1", postgres_settings=(), initdb_arguments=(), server_environment=None,
-                 redis_arguments=(), redis_user=None, redis_environments=(), say=lambda _: None):
+                 host="127.0.0.1", postgres_settings=(), initdb_arguments=(), postgres_environment=None,
+                 server_environment=None, redis_arguments=(), redis_user=None, redis_environments=(),
+                 say=lambda _: None):
         self.flags, self.binary, self.say = flags, binary, say
         self.server_count, self.redis_count, self.with_nginx = servers, redis, nginx
         self._folder, self._durable, self._host = folder, durable, host
         self._postgres_settings, self._initdb_arguments = postgres_settings, initdb_arguments
-        self._server_environment = server_environment
+        self._postgres_environment, self._server_environment = postgres_environment, server_environment
         self._redis_arguments, self._redis_user = redis_arguments, redis_user
         self._redis_environments = redis_environments  # of the first so many
 
@@ -125,7 +126,7 @@ class Cluster:
         self.say("PostgreSQL")
         self.postgres = self._stack.enter_context(Postgres(
             *self._postgres_settings, folder=self.folder / "postgres", durable=self._durable, host=self._host,
-            initdb_arguments=self._initdb_arguments))
+            environment=self._postgres_environment, initdb_arguments=self._initdb_arguments))
         self.redis = []
         for number in range(1, self.redis_count + 1):
             self.say(f"Redis {number}")

@@ -29,13 +29,15 @@ class Postgres:
     """A PostgreSQL server with an empty database "items". A context manager.
 
     Its data and log are in `folder`, else in a temporary one. It listens on `host` (0.0.0.0: everywhere), and lets in
-    whoever can reach that.
+    whoever can reach that. `environment` is added to that of the server itself.
     """
 
     process = None
 
-    def __init__(self, *settings, folder=None, host="127.0.0.1", durable=False, initdb_arguments=()):
+    def __init__(self, *settings, folder=None, host="127.0.0.1", durable=False, initdb_arguments=(),
+                 environment=None):
         self.settings, self._initdb_arguments = settings, initdb_arguments
+        self._environment = environment or {}
         if not durable:
             self.settings += ("fsync=off",)  # tests kill processes, not the machine
         self.folder, self.host = folder, host
@@ -100,7 +102,8 @@ class Postgres:
             if self.process is None or self.process.poll() is not None:
                 # For the first time, or because processes of the one before still held its memory.
                 self.process = subprocess.Popen(as_database_user(command), stdout=log, stderr=log,
-                                                stdin=subprocess.DEVNULL, cwd="/")
+                                                stdin=subprocess.DEVNULL, cwd="/",
+                                                env=os.environ | self._environment)
             probe = subprocess.run([PROGRAMS / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)])
             return probe.returncode == 0
 
