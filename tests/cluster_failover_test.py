@@ -115,7 +115,7 @@ class Failover(ClusterTest):
         self.standby.hold_up()
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             first = pool.submit(self.save, self.servers[0], "cancelled")
-            waits = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+            waits = "FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE '%insert_items%'"  # no heartbeat
             wait_until(lambda: self.primary.query(f"SELECT count(*) {waits}") == ["1"], "it waits for the standby")
             self.primary.query(f"SELECT pg_cancel_backend(pid) {waits}")
             answer = first.result()
