@@ -327,12 +327,20 @@ class DiskOfTheLogIsFull(ClusterTest):
             clients.wait_for("refused", 20)
             self.assertEqual(self.save(self.servers[0], "known").status, 200)
             self.disk.make_room()
-            if self.postgres.process.poll() is not None:
-                self.postgres.start()  # as systemd does
+            wait_until(self.is_back, "the database is back")
             seconds = clients.wait_for_recovery()
             self.wait_until_ready()
         self.audit(clients)
         self.assertLess(seconds, 10)
+
+    def is_back(self):
+        """Whether it answers; if it has stopped itself, which may take it a while, it is started, as systemd does."""
+        if self.postgres.process.poll() is not None:
+            self.postgres.start()
+        try:
+            return self.postgres.query("SELECT 1")
+        except subprocess.CalledProcessError:
+            return None
 
     def is_noticed(self):
         """Has the log go on with another segment."""
