@@ -1,7 +1,9 @@
 """Clients that check every answer of a cluster while it is being broken, and the audit of what it has saved."""
 
+import bisect
 import collections
 import random
+import statistics
 import threading
 import time
 import unittest
@@ -16,6 +18,8 @@ BREAKS = ("refused", "unknown", "in-progress", "lost")  # what comes while the d
 DEADLINE_SECONDS = 2
 RECOVERY_SECONDS = 30  # on however busy a machine
 PAUSE_SECONDS = 0.02
+GOODPUT_SECONDS = 10  # after the end of a fault it is what it was before it
+GOODPUT_SHARE = 0.9
 
 
 class Ledger:
@@ -53,15 +57,17 @@ class Clients:
 
     A share of what they send are `new` contents, the others some that were sent before or are being sent. `allowed` are
     the kinds of answers, other than of what is saved, that may come meanwhile. `servers` may change while they run.
+    With a `pace` each thread sends a content in every so many seconds at most.
     """
 
-    def __init__(self, servers, ledger, name, allowed=(), threads=6, deadline=DEADLINE_SECONDS, new=0.5):
+    def __init__(self, servers, ledger, name, allowed=(), threads=6, deadline=DEADLINE_SECONDS, new=0.5, pace=0):
         self.servers, self._ledger, self._name, self._allowed = servers, ledger, name, set(allowed)
-        self._deadline, self._new = deadline, new
+        self._deadline, self._new, self._pace = deadline, new, pace
         self._changed = threading.Condition()
         self._next = 0
         self.answers = collections.Counter()  # by kind
         self.seconds = []  # of each answer that said "saved", in order
+        self._goods = []  # when contents were saved at the first try, in order
         self._in_a_row = 0  # answers that said so since the last that did not
         self._stopping = self._giving_up = False
         self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(threads)]
@@ -87,35 +93,47 @@ class Clients:
         choose = random.Random(f"{self._name} {seed}")
         connections = {}
         while not self._stopping:
+            begin = time.monotonic()
             with self._changed:
                 new = self._next < 10 or choose.random() < self._new
                 number = self._next if new else choose.randrange(max(0, self._next - 200), self._next)
                 self._next += new
-            while not self._send(f"{self._name} {number}", choose, connections) and not self._giving_up:
+            if self._send(f"{self._name} {number}", choose, connections):
+                with self._changed:
+                    self._goods.append(time.monotonic())
+                time.sleep(max(0, begin + self._pace - time.monotonic()))
+                continue
+            while not self._giving_up:
                 time.sleep(PAUSE_SECONDS * (0.5 + choose.random()))
+                if self._send(f"{self._name} {number}", choose, connections):
+                    break
         for connection in connections.values():
             connection.close()
 
     def _send(self, content, choose, connections):
         """One request; tells whether the content is saved."""
-        server = choose.choice(self.servers)
-        address = server.address
         started = time.monotonic()
+        answer = self._ask(connections, choose.choice(self.servers), content, "POST", "/v1/items", content.encode())
+        self._count(content, answer, time.monotonic() - started)
+        return answer is not None and answer.status in (200, 201)
+
+    def _ask(self, connections, server, content, *request):
+        """The answer; None if none came within the deadline, or the connection broke."""
+        address = server.address
         try:
             if address not in connections:
                 connections[address] = server.connect(timeout=self._deadline)
-            answer = connections[address].request("POST", "/v1/items", content.encode())
+            answer = connections[address].request(*request)
             if answer.closes:
                 connections.pop(address).close()
-        except OSError:  # among them: no answer within the deadline
+            return answer
+        except OSError:
             if address in connections:
                 connections.pop(address).close()
-            answer = None
+            return None
         except BaseException as error:
             self._ledger.problem(f"{content}: {error!r}")
             raise
-        self._count(content, answer, time.monotonic() - started)
-        return answer is not None and answer.status in (200, 201)
 
     def _count(self, content, answer, seconds):
         if answer is None:
@@ -163,6 +181,33 @@ class Clients:
             if not self._changed.wait_for(lambda: self._in_a_row >= 100, timeout):
                 raise AssertionError(f"no recovery within {timeout} s; answers: {self.answers}")
         return time.monotonic() - started
+
+    def goodput(self, seconds=3):
+        """Contents that are saved at the first try within a second: the median of the seconds to come."""
+        begin = time.monotonic()
+        wait_until(lambda: time.monotonic() > begin + seconds, "that has been seen")
+        starts = [begin + tenth / 10 for tenth in range(int(10 * (seconds - 1)) + 1)]
+        return statistics.median(self._goods_between(start, start + 1) for start in starts)
+
+    def wait_for_goodput(self, before, fault_end):
+        """Waits for a second in which it is again what it was before a fault; gives how long after its end that was."""
+        best = 0
+
+        def is_back():
+            nonlocal best
+            now = time.monotonic()
+            if now - 1 >= fault_end:
+                best = max(best, self._goods_between(now - 1, now))
+            return best >= GOODPUT_SHARE * before
+        try:
+            wait_until(is_back, "", timeout=fault_end + GOODPUT_SECONDS - time.monotonic())
+        except TimeoutError as error:
+            raise AssertionError(f"{before} a second before, at most {best} afterwards; {self.answers}") from error
+        return time.monotonic() - fault_end
+
+    def _goods_between(self, begin, end):
+        with self._changed:
+            return bisect.bisect_left(self._goods, end) - bisect.bisect_left(self._goods, begin)
 
     def percentile(self, share, since=0):
         ordered = sorted(self.seconds[since:])
