@@ -99,7 +99,13 @@ void PostgresClaims::Release(const ContentKey& key, const ClaimHolder& mine, Don
 }
 
 void PostgresClaims::Look(const ContentKey& key, Done done) {
-  Ask({.statements = {About(kLook, key)}}, std::move(done));
+  Ask({.statements = {About(kLook, key)}},
+      [done = std::move(done)](Result<ClaimState> state) mutable {
+        // It changes nothing, and so nothing is in doubt.
+        if (!state && state.error().code == ErrorCode::kUnknown)
+          state = Fail(ErrorCode::kUnavailable, state.error().message);
+        done(std::move(state));
+      });
 }
 
 /// All of these statements may be sent twice: the second finds what the first has done. So a lost answer is asked for

@@ -300,7 +300,9 @@ Result<Rows> PostgresStoreImpl::LookInto(const Statement& statement) {
     auto& [error, fate] = answer.error();
     const Instant now = clock_.Now();
     // What was not sent in time found no connection; what was not sent at once was refused.
-    const bool may_come = fate == Fate::kUnknown || (fate == Fate::kNotSent && now >= try_deadline);
+    // Of what changes nothing, nothing can be in doubt.
+    const bool was_lost = fate == Fate::kUnknown || fate == Fate::kDoubtful;
+    const bool may_come = was_lost || (fate == Fate::kNotSent && now >= try_deadline);
     if (!may_come) return std::unexpected(std::move(error));
     if (now >= deadline) return Fail(ErrorCode::kUnavailable, std::move(error.message));
   }

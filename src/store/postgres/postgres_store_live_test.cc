@@ -246,25 +246,6 @@ TEST_F(PostgresStoreLiveTest, GoesOnAfterTheServerWasKilled) {
   EXPECT_EQ(store->Find(std::vector{InsertionOf("a").key})->front(), ItemId{1});
 }
 
-TEST_F(PostgresStoreLiveTest, ALookIsTriedAgainWhenNoAnswerComes) {
-  const auto store = PostgresStore::Open(clock_, {.url = url_, .timeout = 6s, .poll_interval = 1h});
-  InsertOne(**store, "a");
-  auto in_the_way = postgres::Session::Open(url_, 5s);
-  ASSERT_TRUE(in_the_way->Run("BEGIN; LOCK TABLE itemgate.item"));
-  std::optional<Result<Item>> item;
-  std::jthread looking([&] { item = (*store)->Get(ItemId{1}); });
-  std::string waiting;
-  ASSERT_TRUE(Eventually([&] {
-    waiting = Query("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
-    return !waiting.empty();
-  }));
-  EXPECT_EQ(kill(std::stoi(waiting), SIGSTOP), 0);
-  ASSERT_TRUE(in_the_way->Run("COMMIT"));
-  looking.join();
-  EXPECT_EQ(kill(std::stoi(waiting), SIGCONT), 0);
-  EXPECT_TRUE(*item) << item->error().message;
-}
-
 TEST_F(PostgresStoreLiveTest, AnotherGenerationEndsTheService) {
   const auto store = OpenStore(clock_, url_);
   InsertOne(*store, "a");
