@@ -2,6 +2,7 @@
 
 import bisect
 import collections
+import hashlib
 import random
 import statistics
 import threading
@@ -15,6 +16,7 @@ SAVED = ("created", "duplicate", "joined")
 # What else an answer can be, by status; and "lost", if none came.
 OTHER = {202: "in-progress", 502: "unknown", 503: "refused", 507: "full"}
 BREAKS = ("refused", "unknown", "in-progress", "lost")  # what comes while the database is not there
+LOOK_BREAKS = ("refused", "lost")  # the same of a look, of which nothing can be unknown
 DEADLINE_SECONDS = 2
 RECOVERY_SECONDS = 30  # on however busy a machine
 PAUSE_SECONDS = 0.02
@@ -57,16 +59,20 @@ class Clients:
 
     A share of what they send are `new` contents, the others some that were sent before or are being sent. `allowed` are
     the kinds of answers, other than of what is saved, that may come meanwhile. `servers` may change while they run.
-    With a `pace` each thread sends a content in every so many seconds at most.
+
+    Of what one server has said to be saved, a share is `looked` for at another one at once: it has it, under that id,
+    or says that it cannot know. With a `pace` each thread sends a content in every so many seconds at most.
     """
 
-    def __init__(self, servers, ledger, name, allowed=(), threads=6, deadline=DEADLINE_SECONDS, new=0.5, pace=0):
+    def __init__(self, servers, ledger, name, allowed=(), threads=6, deadline=DEADLINE_SECONDS, new=0.5, looked=0.2,
+                 pace=0):
         self.servers, self._ledger, self._name, self._allowed = servers, ledger, name, set(allowed)
-        self._deadline, self._new, self._pace = deadline, new, pace
+        self._deadline, self._new, self._looked, self._pace = deadline, new, looked, pace
         self._changed = threading.Condition()
         self._next = 0
         self.answers = collections.Counter()  # by kind
         self.seconds = []  # of each answer that said "saved", in order
+        self.looks = collections.Counter()  # by kind of answer
         self._goods = []  # when contents were saved at the first try, in order
         self._in_a_row = 0  # answers that said so since the last that did not
         self._stopping = self._giving_up = False
@@ -111,11 +117,17 @@ class Clients:
             connection.close()
 
     def _send(self, content, choose, connections):
-        """One request; tells whether the content is saved."""
+        """One request, and perhaps a look for it at another server; tells whether the content is saved."""
+        server = choose.choice(self.servers)
         started = time.monotonic()
-        answer = self._ask(connections, choose.choice(self.servers), content, "POST", "/v1/items", content.encode())
+        answer = self._ask(connections, server, content, "POST", "/v1/items", content.encode())
         self._count(content, answer, time.monotonic() - started)
-        return answer is not None and answer.status in (200, 201)
+        if answer is None or answer.status not in (200, 201):
+            return False
+        if choose.random() < self._looked:
+            others = [other for other in self.servers if other.address != server.address]
+            self._look(connections, choose.choice(others or [server]), content, answer.id)
+        return True
 
     def _ask(self, connections, server, content, *request):
         """The answer; None if none came within the deadline, or the connection broke."""
@@ -134,6 +146,21 @@ class Clients:
         except BaseException as error:
             self._ledger.problem(f"{content}: {error!r}")
             raise
+
+    def _look(self, connections, server, content, number):
+        """Read after write: what any server has said to be saved, no other one denies, or has under another id."""
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        answer = self._ask(connections, server, content, "GET", f"/v1/contents/sha256/{digest}")
+        if answer is None:
+            kind = "lost"
+        elif answer.status == 200 and (answer.id, answer.body) == (number, content.encode()):
+            kind = "found"
+        else:
+            kind = OTHER.get(answer.status, "other")
+        if kind != "found" and (kind not in self._allowed or kind not in LOOK_BREAKS):
+            self._ledger.problem(f"{content}, which is item {number}, looked for: {kind}, {answer}")
+        with self._changed:
+            self.looks[kind] += 1
 
     def _count(self, content, answer, seconds):
         if answer is None:
@@ -263,4 +290,6 @@ class ClusterTest(unittest.TestCase):
         for group in clients:
             told = ", ".join(f"{count} {kind}" for kind, count in sorted(group.answers.items()))
             p50, p99, slowest = (1e3 * group.percentile(share) for share in (0.5, 0.99, 1))
-            print(f"{group._name}: {told}; p50 {p50:.1f} ms, p99 {p99:.1f} ms, slowest {slowest:.0f} ms", flush=True)
+            looks = ", ".join(f"{count} {kind}" for kind, count in sorted(group.looks.items()))
+            print(f"{group._name}: {told}; looked for: {looks or 'none'}; "
+                  f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, slowest {slowest:.0f} ms", flush=True)

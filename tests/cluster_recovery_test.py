@@ -1,5 +1,5 @@
 """A cluster that was broken is soon what it was: ten seconds after the end of a fault as many contents are saved in a
-second, at the first try, as before it.
+second, at the first try, as before it. Meanwhile no server denies what another has said to be saved.
 
 The clients send at a pace that also a busy machine can keep, so that what is counted says how the cluster does, and not
 the machine.
@@ -29,11 +29,12 @@ class Recovery(ClusterTest):
     @contextlib.contextmanager
     def fault(self, *allowed, deadline=2):
         """Clients that see the cluster whole, then broken by the block, then whole again."""
-        with self.clients(*allowed, deadline=deadline, pace=PACE_SECONDS) as clients:
+        with self.clients(*allowed, deadline=deadline, looked=0.5, pace=PACE_SECONDS) as clients:
             before = clients.goodput()
             yield clients
             seconds = clients.wait_for_goodput(before, fault_end=time.monotonic())
             clients.wait_for_recovery()
+        self.assertGreater(clients.looks["found"], 100)
         self.audit(clients)
         print(f"  {before:.0f} a second before, and again {seconds:.1f} s after the end")
 
