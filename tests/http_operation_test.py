@@ -26,7 +26,8 @@ METRICS = """
     itemgate_seen_cache_looks_total itemgate_seen_cache_fills_total itemgate_seen_cache_fills_lost_total
     itemgate_seen_cache_round_trip_seconds itemgate_seen_cache_nodes itemgate_seen_cache_nodes_ready
     itemgate_locks_total itemgate_locks_lost_total
-    itemgate_backend_calls_total itemgate_backend_duplicates_total itemgate_parked_contents""".split()
+    itemgate_backend_calls_total itemgate_backend_duplicates_total itemgate_parked_contents
+    itemgate_orphaned_claims""".split()
 
 
 class ManagementTest(ContractTest):

@@ -179,14 +179,18 @@ class SlowBackend(SharedDatabase):
         self.assertEqual(self.postgres.query("SELECT count(*) FROM itemgate.claim"), ["0"])
         self.assertEqual(self.postgres.query("SELECT count(*) FROM itemgate.server WHERE heartbeat >= 0"), ["3"])
 
-    def park(self, content):
-        """A server dies while it gives a content to the backend; the next one parks it. Gives that one."""
+    def orphan(self, content):
+        """A server dies while it gives a content to the backend."""
         with contextlib.ExitStack() as dying:
             first = dying.enter_context(Server(Path(tempfile.mkdtemp(dir=self.folder)), "--store", self.postgres.url,
                                                "--backend.simulated-delay", "60s"))
             self.assertEqual(first.save(content, Prefer="wait=0").status, 202)
             wait_until(lambda: self.postgres.query("SELECT count(*) FROM itemgate.claim") == ["1"], "it is claimed")
             first.kill()
+
+    def park(self, content):
+        """A server dies while it gives a content to the backend; the next one parks it. Gives that one."""
+        self.orphan(content)
         second = self.serve_shared("--backend.simulated-delay", "1ms", "--backend.lease", "1s")
         parked = second.save(content)
         self.assertEqual((parked.status, parked.code, parked.outcome), (409, "parked", "unknown"), parked)
@@ -198,6 +202,22 @@ class SlowBackend(SharedDatabase):
         stands = second.get(f"/v1/operations/{operation}").json()
         self.assertEqual((stands["state"], stands["problem"]["code"]), ("failed", "parked"))
         return second
+
+    def test_what_a_dead_server_held_is_told_until_its_content_comes_again(self):
+        self.orphan(b"lost")
+        server = self.serve_shared("--backend.simulated-delay", "1ms", "--backend.lease", "1s")
+
+        def orphaned():
+            return server.get("/v1/cluster").json()["orphaned"], server.metric("itemgate_orphaned_claims")
+        wait_until(lambda: orphaned() == (1, 1), "it is told")
+        for place in (("--server", server.url), ("--store", self.postgres.url)):
+            self.assertIn("Claims of servers that are gone: 1.", run("cluster", *place).out.decode())
+        self.postgres.query("DELETE FROM itemgate.server WHERE id = (SELECT server FROM itemgate.claim)")
+        wait_until(lambda: len(server.get("/v1/cluster").json()["servers"]) == 1, "the dead one is forgotten")
+        self.assertEqual(orphaned(), (1, 1))  # and what it held is not
+        self.assertEqual(server.save(b"lost").status, 409)
+        wait_until(lambda: orphaned() == (0, 0), "it is parked, for the operator")
+        self.assertEqual(server.metric("itemgate_parked_contents"), 1)
 
     def resolve(self, content, *flags, place=None):
         return run("parked", "resolve", *(place or ("--store", self.postgres.url)),

@@ -396,6 +396,7 @@ std::string ServeImpl::Metrics() const {
                               .http = server_->Statistics(),
                               .service = itemgate_->service().Statistics(),
                               .parked = cluster ? std::optional(cluster->parked) : std::nullopt,
+                              .orphaned = cluster ? std::optional(cluster->orphaned) : std::nullopt,
                               .store = itemgate_->StoreStatisticsNow(),
                               .process = ProcessStatisticsNow()});
 }

@@ -95,6 +95,10 @@ ExitStatus RunCluster(Context& context) {
   if (cluster->parked > 0 && !context.options().json)
     context.out().PrintLine(fmt::format("Parked contents: {}. See `itemgate parked list`.",
                                         FormatCount(cluster->parked)));
+  if (cluster->orphaned > 0 && !context.options().json)
+    context.out().PrintLine(
+        fmt::format("Claims of servers that are gone: {}. Their contents wait to be sent again.",
+                    FormatCount(cluster->orphaned)));
   if (!cluster->problem.empty())
     return context.Report({ErrorCode::kUnavailable,
                            "this is from before the last look, which failed: " + cluster->problem});

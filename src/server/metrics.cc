@@ -170,6 +170,10 @@ void AddLocks(Families& families, const LockStatistics& lock) {
                    lock.lost);
 }
 
+double ValueOf(std::optional<std::uint64_t> count) {
+  return count ? static_cast<double>(*count) : std::numeric_limits<double>::quiet_NaN();
+}
+
 void AddBackend(Families& families, const MetricsSnapshot& snapshot) {
   const BackendStatistics& backend = snapshot.service.backend;
   MetricFamily& calls = families.Add(MetricType::Counter, "itemgate_backend_calls_total",
@@ -188,8 +192,11 @@ void AddBackend(Families& families, const MetricsSnapshot& snapshot) {
                    backend.found_twice);
   families.Gauge("itemgate_parked_contents",
                  "Contents in the store of which nobody knows whether the backend has them.",
-                 snapshot.parked ? static_cast<double>(*snapshot.parked)
-                                 : std::numeric_limits<double>::quiet_NaN());
+                 ValueOf(snapshot.parked));
+  families.Gauge("itemgate_orphaned_claims",
+                 "Contents that a server that is gone was giving to the backend, and that nobody "
+                 "has sent again.",
+                 ValueOf(snapshot.orphaned));
 }
 
 void AddStore(Families& families, const StoreStatistics& store) {

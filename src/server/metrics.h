@@ -26,7 +26,9 @@ struct MetricsSnapshot {
   std::vector<RequestCounts::Series> requests;
   http::ServerStatistics http;
   ServiceStatistics service;
-  std::optional<std::uint64_t> parked;  // contents in the store; nothing: nobody knows
+  // Of the store; nothing: nobody knows.
+  std::optional<std::uint64_t> parked;    // contents
+  std::optional<std::uint64_t> orphaned;  // claims
   StoreStatistics store;
   ProcessStatistics process;
 };

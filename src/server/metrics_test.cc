@@ -50,6 +50,7 @@ constexpr auto kMetrics = std::to_array<std::string_view>({
     "itemgate_backend_calls_total counter",
     "itemgate_backend_duplicates_total counter",
     "itemgate_parked_contents gauge",
+    "itemgate_orphaned_claims gauge",
     "itemgate_store_items gauge",
     "itemgate_store_disk_bytes gauge",
     "itemgate_store_syncs_total counter",
@@ -89,6 +90,7 @@ MetricsSnapshot Snapshot() {
   snapshot.service.created = 2;
   snapshot.service.backend = {.unknown = 4, .found_twice = 3};
   snapshot.parked = 5;
+  snapshot.orphaned = 6;
   snapshot.store.items = 17;
   return snapshot;
 }
@@ -134,12 +136,15 @@ TEST(Metrics, TellWhatTheyWereGiven) {
         "itemgate_http_connections 3\n", "itemgate_saves_total{outcome=\"created\"} 2\n",
         "itemgate_backend_calls_total{call=\"save\",result=\"unknown\"} 4\n",
         "itemgate_backend_duplicates_total 3\n", "itemgate_parked_contents 5\n",
-        "itemgate_store_items 17\n", "itemgate_process_start_time_seconds 1.5\n"})
+        "itemgate_orphaned_claims 6\n", "itemgate_store_items 17\n",
+        "itemgate_process_start_time_seconds 1.5\n"})
     EXPECT_THAT(text, HasSubstr(line));
 }
 
 TEST(Metrics, WhatIsParkedMayBeUnknownAndIsNotZeroThen) {
-  EXPECT_THAT(MetricsText({.parked = std::nullopt}), HasSubstr("itemgate_parked_contents Nan\n"));
+  const std::string text = MetricsText({.parked = std::nullopt, .orphaned = std::nullopt});
+  EXPECT_THAT(text, HasSubstr("itemgate_parked_contents Nan\n"));
+  EXPECT_THAT(text, HasSubstr("itemgate_orphaned_claims Nan\n"));
 }
 
 TEST(Metrics, TheHistogramIsCumulativeWhateverTheStatus) {

@@ -4,19 +4,31 @@
 #include <utility>
 
 namespace itemgate {
+namespace {
 
-void MemberWatch::Saw(std::vector<Row> rows, Instant now) {
+constexpr std::int64_t kNoRow = -1;  // for a heartbeat, of whoever has claims and no row
+
+}  // namespace
+
+void MemberWatch::Saw(std::vector<Row> rows, std::vector<Owner> owners, Instant now) {
   if (last_look_ != Instant{}) watched_ += Since(now);
   last_look_ = now;
   std::map<std::int64_t, Seen> seen;
-  for (const Row& row : rows) {
-    const auto before = seen_.find(row.id);
-    const bool moved = before == seen_.end() || before->second.heartbeat != row.heartbeat;
-    seen[row.id] = {.heartbeat = row.heartbeat,
-                    .moved_at = moved ? watched_ : before->second.moved_at};
+  for (const Row& row : rows) seen[row.id] = SeenNow(row.id, row.heartbeat);
+  for (const Owner& owner : owners) {
+    if (!seen.contains(owner.id)) seen[owner.id] = SeenNow(owner.id, kNoRow);
   }
   seen_ = std::move(seen);
   rows_ = std::move(rows);
+  owners_ = std::move(owners);
+}
+
+MemberWatch::Seen MemberWatch::SeenNow(std::int64_t id, std::int64_t heartbeat) const {
+  const auto before = seen_.find(id);
+  const bool is_known = before != seen_.end();
+  // Who has no row any more was removed, and has not moved by that.
+  const bool moved = !is_known || (heartbeat != kNoRow && heartbeat != before->second.heartbeat);
+  return {.heartbeat = heartbeat, .moved_at = moved ? watched_ : before->second.moved_at};
 }
 
 std::vector<Member> MemberWatch::Members(Instant now) const {
@@ -24,19 +36,31 @@ std::vector<Member> MemberWatch::Members(Instant now) const {
   members.reserve(rows_.size());
   for (const Row& row : rows_) {
     Member& member = members.emplace_back(row.member);
-    member.heartbeat_age = watched_ + Since(now) - seen_.at(row.id).moved_at;
+    member.heartbeat_age = AgeOf(row.id, now);
     member.is_gone = member.heartbeat_age >= options_.gone_after;
   }
   return members;
 }
 
+std::uint64_t MemberWatch::OrphanedClaims(Instant now) const {
+  std::uint64_t orphaned = 0;
+  for (const Owner& owner : owners_) {
+    if (AgeOf(owner.id, now) >= options_.gone_after) orphaned += owner.claims;
+  }
+  return orphaned;
+}
+
 std::vector<MemberWatch::Dead> MemberWatch::LongDead() const {
   std::vector<Dead> dead;
   for (const auto& [id, seen] : seen_) {
-    if (watched_ - seen.moved_at >= options_.forget_after)
+    if (seen.heartbeat != kNoRow && watched_ - seen.moved_at >= options_.forget_after)
       dead.push_back({.id = id, .heartbeat = seen.heartbeat});
   }
   return dead;
+}
+
+Duration MemberWatch::AgeOf(std::int64_t id, Instant now) const {
+  return watched_ + Since(now) - seen_.at(id).moved_at;
 }
 
 Duration MemberWatch::Since(Instant now) const {

@@ -27,13 +27,22 @@ class MemberWatch {
     Member member;
   };
 
+  /// Claims that a server has, whether it has a row or not.
+  struct Owner {
+    std::int64_t id = 0;
+    std::uint64_t claims = 0;
+  };
+
   explicit MemberWatch(const Options& options) : options_(options) {}
 
   /// All that one look showed.
-  void Saw(std::vector<Row> rows, Instant now);
+  void Saw(std::vector<Row> rows, std::vector<Owner> owners, Instant now);
 
   /// In the order in which they were seen, with age and whether they are gone.
   [[nodiscard]] std::vector<Member> Members(Instant now) const;
+
+  /// Claims of those that are gone, or have had no row for as long: a server may have one before its first heartbeat.
+  [[nodiscard]] std::uint64_t OrphanedClaims(Instant now) const;
 
   /// Those to be removed, if their heartbeats are still these.
   struct Dead {
@@ -51,10 +60,13 @@ class MemberWatch {
     Duration moved_at{};  // on our time
   };
 
+  [[nodiscard]] Seen SeenNow(std::int64_t id, std::int64_t heartbeat) const;
   [[nodiscard]] Duration Since(Instant now) const;
+  [[nodiscard]] Duration AgeOf(std::int64_t id, Instant now) const;
 
   const Options options_;
   std::vector<Row> rows_;
+  std::vector<Owner> owners_;
   std::map<std::int64_t, Seen> seen_;  // by id
   Instant last_look_{};
   Duration watched_{};

@@ -12,7 +12,7 @@ class MemberWatchTest : public testing::Test {
   /// One look, a second after the last.
   void Saw(std::vector<MemberWatch::Row> rows, Duration later = 1s) {
     now_ += later;
-    watch_.Saw(std::move(rows), now_);
+    watch_.Saw(std::move(rows), owners_, now_);
   }
   [[nodiscard]] Member Only() const {
     const auto members = watch_.Members(now_);
@@ -20,6 +20,7 @@ class MemberWatchTest : public testing::Test {
     return members.at(0);
   }
 
+  std::vector<MemberWatch::Owner> owners_;  // as every look shows them
   Instant now_{1h};
   MemberWatch watch_{{.gap_max = 2s, .gone_after = 5s, .forget_after = 60s}};
 };
@@ -67,6 +68,42 @@ TEST_F(MemberWatchTest, WhoeverLeftIsNotSeenAnyMore) {
   Saw({{.id = 1, .heartbeat = 7}, {.id = 2, .heartbeat = 1}});
   Saw({{.id = 2, .heartbeat = 2}});
   EXPECT_EQ(watch_.Members(now_).size(), 1U);
+}
+
+TEST_F(MemberWatchTest, ClaimsOfWhoeverIsGoneAreOrphaned) {
+  owners_ = {{.id = 1, .claims = 3}, {.id = 2, .claims = 10}};
+  for (int look = 0; look < 5; ++look)
+    Saw({{.id = 1, .heartbeat = 7}, {.id = 2, .heartbeat = look}});
+  EXPECT_EQ(watch_.OrphanedClaims(now_), 0U);
+  Saw({{.id = 1, .heartbeat = 7}, {.id = 2, .heartbeat = 5}});
+  EXPECT_EQ(watch_.OrphanedClaims(now_), 3U);
+  Saw({{.id = 1, .heartbeat = 8}, {.id = 2, .heartbeat = 6}});  // it only stood still
+  EXPECT_EQ(watch_.OrphanedClaims(now_), 0U);
+}
+
+TEST_F(MemberWatchTest, ClaimsStayOrphanedWhenTheRowOfTheirServerIsRemoved) {
+  owners_ = {{.id = 1, .claims = 3}};
+  for (int look = 0; look < 6; ++look) Saw({{.id = 1, .heartbeat = 7}});
+  for (int look = 0; look < 70; ++look) {
+    Saw({});
+    EXPECT_EQ(watch_.OrphanedClaims(now_), 3U);
+  }
+  EXPECT_TRUE(watch_.Members(now_).empty());
+  EXPECT_TRUE(watch_.LongDead().empty()) << "there is nothing to remove";
+  owners_.clear();  // their contents came again
+  Saw({});
+  EXPECT_EQ(watch_.OrphanedClaims(now_), 0U);
+}
+
+TEST_F(MemberWatchTest, AClaimThatIsOlderThanTheFirstHeartbeatIsNotOrphanedByThat) {
+  owners_ = {{.id = 1, .claims = 1}};
+  for (int look = 0; look < 4; ++look) {
+    Saw({});
+    EXPECT_EQ(watch_.OrphanedClaims(now_), 0U);
+  }
+  Saw({{.id = 1, .heartbeat = 0}});
+  now_ += 2s;
+  EXPECT_EQ(watch_.OrphanedClaims(now_), 0U);
 }
 
 }  // namespace

@@ -40,6 +40,10 @@ constexpr Sql kLookAtStore{
         "SELECT (SELECT coalesce(max(version), 0) FROM itemgate.migration)::bigint, "
         "coalesce((SELECT generation FROM itemgate.store WHERE only_row), 0), "
         "(SELECT count(*) FROM itemgate.claim WHERE parked)"};
+// Claims are few: those under way, and those that nobody has ended.
+constexpr Sql kLookAtClaims{
+    .text =
+        "SELECT server, count(*) FROM itemgate.claim WHERE NOT parked GROUP BY server LIMIT 10000"};
 constexpr Sql kForget{
     .text = "DELETE FROM itemgate.server WHERE id = $1::bigint AND heartbeat = $2::bigint"};
 constexpr Sql kLeave{.text = "DELETE FROM itemgate.server WHERE id = $1::bigint"};
@@ -137,7 +141,9 @@ Result<Cluster> PostgresMembership::Look(std::chrono::nanoseconds watch_min) {
     return Fail(ErrorCode::kUnavailable,
                 seen_.problem.empty() ? "the database did not answer in time" : seen_.problem);
   Cluster cluster = seen_;
-  cluster.members = watch_.Members(client_.Now());
+  const Instant now = client_.Now();
+  cluster.members = watch_.Members(now);
+  cluster.orphaned = watch_.OrphanedClaims(now);
   const auto mine = std::ranges::find(cluster.members, self.id, &Member::id);
   if (mine != cluster.members.end()) {
     mine->is_self = true;
@@ -189,7 +195,8 @@ void PostgresMembership::Turn() {
     looks = looks_;
     if (forgets_) dead = watch_.LongDead();
   }
-  if (looks) command.statements = {{.sql = &kLookAtStore}, {.sql = &kLook}};
+  if (looks)
+    command.statements = {{.sql = &kLookAtStore}, {.sql = &kLook}, {.sql = &kLookAtClaims}};
   if (beats) command.statements.push_back(Heartbeat());
   dead.resize(std::min(dead.size(), kForgottenMax));
   for (const MemberWatch::Dead& one : dead) {
@@ -212,11 +219,17 @@ void PostgresMembership::Turned(const Answer& answer, bool looked) {
     const Rows& servers = answer->at(1);
     std::vector<MemberWatch::Row> rows;
     for (std::size_t row = 0; row < servers.count(); ++row) rows.push_back(RowOf(servers, row));
-    watch_.Saw(std::move(rows), client_.Now());
+    const Rows& claims = answer->at(2);
+    std::vector<MemberWatch::Owner> owners;
+    for (std::size_t row = 0; row < claims.count(); ++row)
+      owners.push_back({.id = claims.Integer(row, 0),
+                        .claims = static_cast<std::uint64_t>(claims.Integer(row, 1))});
+    watch_.Saw(std::move(rows), std::move(owners), client_.Now());
     seen_ = {.members = {},
              .schema_version = store.Integer(0, 0),
              .generation = store.Integer(0, 1),
              .parked = static_cast<std::uint64_t>(store.Integer(0, 2)),
+             .orphaned = 0,  // told by the watch
              .problem = {}};
     has_looked_ = true;
   }
