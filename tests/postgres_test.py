@@ -219,6 +219,19 @@ class SlowBackend(SharedDatabase):
         wait_until(lambda: orphaned() == (0, 0), "it is parked, for the operator")
         self.assertEqual(server.metric("itemgate_parked_contents"), 1)
 
+    def test_a_server_without_the_backend_of_the_others_warns(self):
+        self.orphan(b"of long ago")  # which says nothing about those that are there
+        without = self.serve_shared()
+        wait_until(lambda: without.get("/v1/cluster").json()["orphaned"] == 1, "it has looked for a while")
+        self.assertNotIn("backend_missing", without.log)
+        server = self.serve_shared("--backend.simulated-delay", "60s")
+        self.assertEqual(server.save(b"slow", Prefer="wait=0").status, 202)
+        wait_until(lambda: "backend_missing" in without.log, "it warns")
+        self.assertEqual(without.get("/v1/cluster").json()["claimed"], 1)
+        wait_until(lambda: server.get("/v1/cluster").json()["claimed"] == 1, "the other sees its own")
+        self.assertNotIn("backend_missing", server.log)
+        self.assertEqual(without.log.count("backend_missing"), 1)
+
     def resolve(self, content, *flags, place=None):
         return run("parked", "resolve", *(place or ("--store", self.postgres.url)),
                    "--digest", hashlib.sha256(content).hexdigest(), *flags)

@@ -55,6 +55,7 @@ struct Cluster {
   std::int64_t schema_version = 0;  // of the tables; 0: the store has none
   std::int64_t generation = 0;
   std::uint64_t parked = 0;    // contents, see ParkedContent
+  std::uint64_t claimed = 0;   // contents that servers are giving to the backend
   std::uint64_t orphaned = 0;  // claims of servers that are gone: until their contents come again
   std::string problem;  // why the last look failed, so that this is from before; empty: it did not
 };

@@ -196,6 +196,7 @@ class ServeImpl final : public Serve {
   }
   /// Logs when the store stops or begins again to accept items; comes back until the service drains.
   void WatchStore();
+  void WatchBackend();
   [[nodiscard]] std::optional<std::string> WhyNotReady() const;
   /// The same with what the store says of it: for operators alone.
   [[nodiscard]] std::optional<std::string> WhyNotReadyInFull() const;
@@ -224,8 +225,9 @@ class ServeImpl final : public Serve {
   std::unique_ptr<server::Management> management_;
   std::unique_ptr<http::Server> management_server_;
   const WallTime started_at_;
-  ServerName self_;            // constant once others see it
-  bool store_accepts_ = true;  // when WatchStore looked last; its alone
+  ServerName self_;             // constant once others see it
+  bool store_accepts_ = true;   // when WatchStore looked last; its alone
+  bool lacks_backend_ = false;  // and others have one: told already, by WatchBackend; its alone
 
   // Each stands alone, so relaxed will do; read for reports.
   std::atomic<bool> draining_ = false;
@@ -374,6 +376,18 @@ std::optional<std::string> ServeImpl::WhyNotReadyInFull() const {
   return reason;
 }
 
+/// Nobody compares the settings of two servers. But what one without a backend saves never gets to that of the others.
+void ServeImpl::WatchBackend() {
+  if (backend_ || lacks_backend_) return;
+  const auto cluster = itemgate_->membership().Look(Duration::zero());
+  lacks_backend_ = cluster && cluster->claimed > 0;
+  if (lacks_backend_)
+    log_.log.Write(LogLevel::kWarning, "backend_missing",
+                   {{"reason",
+                     "other servers of this database give contents to a backend; what this one "
+                     "saves does not get there, for it has none (backend.url)"}});
+}
+
 void ServeImpl::WatchStore() {
   if (draining_.load(std::memory_order_relaxed)) return;
   const bool accepts = itemgate_->StoreStatisticsNow().accepts_items;
@@ -381,6 +395,7 @@ void ServeImpl::WatchStore() {
     log_.log.Write(LogLevel::kError, "store_lost", {{"reason", WhyNotReadyInFull().value_or("")}});
   if (accepts && !store_accepts_) log_.log.Write(LogLevel::kInfo, "store_regained");
   store_accepts_ = accepts;
+  WatchBackend();
   workers_.PostAfter(kStoreLookInterval, [this] { WatchStore(); });
 }
 

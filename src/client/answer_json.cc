@@ -336,6 +336,7 @@ Result<Cluster> ParseCluster(std::string_view body) {
                  .schema_version = Get<std::int64_t>(*root, "schema_version").value_or(0),
                  .generation = Get<std::int64_t>(*root, "generation").value_or(0),
                  .parked = GetCount(*root, "parked"),
+                 .claimed = GetCount(*root, "claimed"),
                  .orphaned = GetCount(*root, "orphaned"),
                  .problem = std::string(GetText(*root, "problem"))};
 }

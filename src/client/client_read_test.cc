@@ -123,8 +123,8 @@ TEST_F(ClientReadTest, CountsAndListsWhatIsInFlight) {
 
 TEST_F(ClientReadTest, ReadsWhichServersThereAre) {
   body_ =
-      R"({"schema_version":3,"generation":2,"parked":5,"orphaned":6,"problem":"away","servers":[{"id":"ff",)"
-      R"("name":"a","self":true,"state":"draining","reason":"","heartbeat_age_seconds":0.5,)"
+      R"({"schema_version":3,"generation":2,"parked":5,"claimed":7,"orphaned":6,"problem":"away",)"
+      R"("servers":[{"id":"ff","name":"a","self":true,"state":"draining","reason":"","heartbeat_age_seconds":0.5,)"
       R"("started_at":"2024-05-01T12:00:00.000001Z",)"
       R"("version":"1","schema_version":3,"generation":2,"redis":"none","lock":"none","created":4,"in_flight":5,)"
       R"("addresses":["h:1","h:2"]},{"name":"b","state":"gone","started_at":"2024-05-01T12:00:00.000001Z",)"
@@ -135,6 +135,7 @@ TEST_F(ClientReadTest, ReadsWhichServersThereAre) {
   EXPECT_EQ(cluster->schema_version, 3);
   EXPECT_EQ(cluster->generation, 2);
   EXPECT_EQ(cluster->parked, 5u);
+  EXPECT_EQ(cluster->claimed, 7u);
   EXPECT_EQ(cluster->orphaned, 6u);
   EXPECT_EQ(cluster->problem, "away");
   ASSERT_EQ(cluster->members.size(), 2u);

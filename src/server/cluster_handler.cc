@@ -20,6 +20,7 @@ std::string ClusterJson(const Cluster& cluster) {
       .Field("schema_version", cluster.schema_version)
       .Field("generation", cluster.generation)
       .Field("parked", cluster.parked)
+      .Field("claimed", cluster.claimed)
       .Field("orphaned", cluster.orphaned)
       .Field("problem", cluster.problem)
       .Name("servers")

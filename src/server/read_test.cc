@@ -462,12 +462,13 @@ TEST_F(ApiTest, TellsWhichServersThereAre) {
                      .schema_version = 3,
                      .generation = 2,
                      .parked = 5,
+                     .claimed = 7,
                      .orphaned = 6};
   const http::Response answer = Get("/v1/cluster");
   EXPECT_EQ(answer.status, 200);
   EXPECT_TRUE(answer.body.starts_with(
-      R"({"schema_version":3,"generation":2,"parked":5,"orphaned":6,"problem":"","servers":[{"id":"ff","name":"a",)"
-      R"("self":true,"state":"unknown","reason":"","heartbeat_age_seconds":0.5,"started_at":"1970-)"))
+      R"({"schema_version":3,"generation":2,"parked":5,"claimed":7,"orphaned":6,"problem":"","servers":[{"id":"ff",)"
+      R"("name":"a","self":true,"state":"unknown","reason":"","heartbeat_age_seconds":0.5,"started_at":"1970-)"))
       << answer.body;
   EXPECT_TRUE(answer.body.contains(R"("addresses":["h:1"])"));
   EXPECT_TRUE(answer.body.contains(R"("state":"gone")"));

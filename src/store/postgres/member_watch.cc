@@ -28,7 +28,9 @@ MemberWatch::Seen MemberWatch::SeenNow(std::int64_t id, std::int64_t heartbeat) 
   const bool is_known = before != seen_.end();
   // Who has no row any more was removed, and has not moved by that.
   const bool moved = !is_known || (heartbeat != kNoRow && heartbeat != before->second.heartbeat);
-  return {.heartbeat = heartbeat, .moved_at = moved ? watched_ : before->second.moved_at};
+  return {.heartbeat = heartbeat,
+          .moved_at = moved ? watched_ : before->second.moved_at,
+          .has_moved = is_known && (moved || before->second.has_moved)};
 }
 
 std::vector<Member> MemberWatch::Members(Instant now) const {
@@ -48,6 +50,15 @@ std::uint64_t MemberWatch::OrphanedClaims(Instant now) const {
     if (AgeOf(owner.id, now) >= options_.gone_after) orphaned += owner.claims;
   }
   return orphaned;
+}
+
+std::uint64_t MemberWatch::LiveClaims(Instant now) const {
+  std::uint64_t claims = 0;
+  for (const Owner& owner : owners_) {
+    if (seen_.at(owner.id).has_moved && AgeOf(owner.id, now) < options_.gone_after)
+      claims += owner.claims;
+  }
+  return claims;
 }
 
 std::vector<MemberWatch::Dead> MemberWatch::LongDead() const {

@@ -44,6 +44,9 @@ class MemberWatch {
   /// Claims of those that are gone, or have had no row for as long: a server may have one before its first heartbeat.
   [[nodiscard]] std::uint64_t OrphanedClaims(Instant now) const;
 
+  /// Claims of those that have been seen to move, and are not gone.
+  [[nodiscard]] std::uint64_t LiveClaims(Instant now) const;
+
   /// Those to be removed, if their heartbeats are still these.
   struct Dead {
     std::int64_t id = 0;
@@ -57,7 +60,8 @@ class MemberWatch {
  private:
   struct Seen {
     std::int64_t heartbeat = 0;
-    Duration moved_at{};  // on our time
+    Duration moved_at{};     // on our time
+    bool has_moved = false;  // and was not only found so
   };
 
   [[nodiscard]] Seen SeenNow(std::int64_t id, std::int64_t heartbeat) const;

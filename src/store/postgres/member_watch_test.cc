@@ -81,6 +81,16 @@ TEST_F(MemberWatchTest, ClaimsOfWhoeverIsGoneAreOrphaned) {
   EXPECT_EQ(watch_.OrphanedClaims(now_), 0U);
 }
 
+TEST_F(MemberWatchTest, ClaimsAreLiveOfWhoeverWasSeenToMove) {
+  owners_ = {{.id = 1, .claims = 3}, {.id = 2, .claims = 10}};
+  Saw({{.id = 1, .heartbeat = 7}, {.id = 2, .heartbeat = 0}});
+  EXPECT_EQ(watch_.LiveClaims(now_), 0U) << "both may be dead";
+  Saw({{.id = 1, .heartbeat = 7}, {.id = 2, .heartbeat = 1}});
+  EXPECT_EQ(watch_.LiveClaims(now_), 10U);
+  for (int look = 0; look < 5; ++look) Saw({{.id = 1, .heartbeat = 7}, {.id = 2, .heartbeat = 1}});
+  EXPECT_EQ(watch_.LiveClaims(now_), 0U);
+}
+
 TEST_F(MemberWatchTest, ClaimsStayOrphanedWhenTheRowOfTheirServerIsRemoved) {
   owners_ = {{.id = 1, .claims = 3}};
   for (int look = 0; look < 6; ++look) Saw({{.id = 1, .heartbeat = 7}});

@@ -143,6 +143,7 @@ Result<Cluster> PostgresMembership::Look(std::chrono::nanoseconds watch_min) {
   Cluster cluster = seen_;
   const Instant now = client_.Now();
   cluster.members = watch_.Members(now);
+  cluster.claimed = watch_.LiveClaims(now);
   cluster.orphaned = watch_.OrphanedClaims(now);
   const auto mine = std::ranges::find(cluster.members, self.id, &Member::id);
   if (mine != cluster.members.end()) {
@@ -229,7 +230,8 @@ void PostgresMembership::Turned(const Answer& answer, bool looked) {
              .schema_version = store.Integer(0, 0),
              .generation = store.Integer(0, 1),
              .parked = static_cast<std::uint64_t>(store.Integer(0, 2)),
-             .orphaned = 0,  // told by the watch
+             .claimed = 0,  // this and the next are told by the watch
+             .orphaned = 0,
              .problem = {}};
     has_looked_ = true;
   }
