@@ -31,6 +31,7 @@ class Recovery(ClusterTest):
         """Clients that see the cluster whole, then broken by the block, then whole again."""
         with self.clients(*allowed, deadline=deadline, looked=0.5, pace=PACE_SECONDS) as clients:
             before = clients.goodput()
+            self.assertGreater(before, 3 / PACE_SECONDS, "half of what is sent")
             yield clients
             seconds = clients.wait_for_goodput(before, fault_end=time.monotonic())
             clients.wait_for_recovery()

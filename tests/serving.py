@@ -67,7 +67,9 @@ class Exchanges(list):
     def append(self, exchange):
         """Tells whether it was kept."""
         path = re.sub(r"[0-9a-f]{16,}|\d+", "", exchange.target.partition("?")[0])
-        kind = exchange.method, path, exchange.answer.status, exchange.answer.outcome
+        answer = exchange.answer
+        problem = answer.fields.get("content-length") if answer.status >= 400 else None  # its body is not read yet
+        kind = exchange.method, path, answer.status, answer.outcome, problem
         self._kinds[kind] += 1
         if kept := self._kinds[kind] <= self._of_a_kind:
             super().append(exchange)

@@ -4,6 +4,7 @@
 ITEMGATE_SOAK_SECONDS says for how long, if not 40; 600 and more are for releases.
 """
 
+import contextlib
 import os
 import random
 import signal
@@ -40,8 +41,10 @@ class Client(threading.Thread):
         except BaseException as error:
             self._error = error
 
-    def end(self):
+    def stop(self):
         self._ending.set()
+
+    def end(self):
         self.join()
         if self._error:
             raise self._error
@@ -114,8 +117,8 @@ class Soak:
                     return
 
     def disturb(self, rng):
-        """Once in a while the server stands still, reads its settings again, or has more to do than it can."""
-        kind = rng.choice((self.stop_for_a_moment, self.reload, self.overload, None, None, None))
+        """Once in a while the server stands still, reads its settings again, or is asked as fast as it answers."""
+        kind = rng.choice((self.stop_for_a_moment, self.reload, self.flood, None, None, None))
         if kind:
             kind()
         self.server.stats()
@@ -129,7 +132,7 @@ class Soak:
     def reload(self):
         self.server.process.send_signal(signal.SIGHUP)
 
-    def overload(self):
+    def flood(self):
         done = subprocess.run([blackbox.BINARY, "bench", "--server", self.server.url, "--seconds", "1", "--run", "1",
                                "--distinct", "1000", "--connections", "16", "--pipeline", "16"],
                               capture_output=True, timeout=60)
@@ -155,7 +158,10 @@ class SoakTest(ServerTest):
         finally:
             server.process.send_signal(signal.SIGCONT)
             soak.is_ending = True
-            soak.save(b"the last", "created")  # whoever follows the feed has something to read
+            for client in clients:
+                client.stop()
+            with contextlib.suppress(OSError):  # if the server has ended the clients tell
+                server.save(b"the last")  # so that whoever follows the feed has something to read
             for client in clients:
                 client.end()
         self.check_growth(server, samples)

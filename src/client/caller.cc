@@ -60,31 +60,25 @@ Caller::Caller(const ClientOptions& options, ServerUrl url, ClientParts parts)
       budget_(options.retry),
       throttle_(options.retry) {}
 
-Instant Caller::BeginCall() {
-  const Instant now = clock_.Now();
+Result<Instant> Caller::BeginCall() {
   const MutexLock lock(mu_);
+  const Instant now = clock_.Now();
   budget_.OnCall(now);
-  return now + options_.deadline;
+  if (throttle_.MaySend(now, random_.Fraction())) return now + options_.deadline;
+  return Fail(ErrorCode::kUnavailable, "the server at " + url_text_ +
+                                           " refuses most requests, so this one was not sent; "
+                                           "send it again later");
 }
 
 Result<Answer> Caller::TryOnce(const Request& request, const Patience& patience,
                                const BodySink& sink) {
-  if (!MaySend()) return HeldBack();
   auto answer = Send(request, patience, sink);
-  if (!answer || !Throttle::IsRefusal(answer->status)) CountTaken();
+  const MutexLock lock(mu_);
+  if (answer && Throttle::IsRefusal(answer->status))
+    throttle_.OnRefused(clock_.Now());
+  else
+    throttle_.OnTaken(clock_.Now());
   return answer;
-}
-
-bool Caller::MaySend() {
-  const Instant now = clock_.Now();
-  const MutexLock lock(mu_);
-  return throttle_.TrySend(now, random_.Fraction());
-}
-
-void Caller::CountTaken() {
-  const Instant now = clock_.Now();
-  const MutexLock lock(mu_);
-  throttle_.OnTaken(now);
 }
 
 Result<Answer> Caller::Send(const Request& request, const Patience& patience,
@@ -113,7 +107,9 @@ Result<Answer> Caller::Send(const Request& request, const Patience& patience,
 }
 
 Result<Answer> Caller::Call(const Request& request) {
-  const Instant deadline = BeginCall();
+  const auto begun = BeginCall();
+  if (!begun) return std::unexpected(begun.error());
+  const Instant deadline = *begun;
   for (std::uint32_t retry = 0;; ++retry) {
     auto answer = TryOnce(request, {.deadline = deadline});
     if (answer ? !IsRetryable(answer->status) : !IsRetryable(answer.error().code)) return answer;
@@ -129,7 +125,9 @@ bool Caller::WaitToRetry(std::uint32_t retry, std::optional<Duration> retry_afte
   {
     const MutexLock lock(mu_);
     delay = BackoffDelay(options_.retry, retry, random_.Fraction(), retry_after);
-    if (now + delay >= deadline || !budget_.TryTake(now)) return false;
+    if (now + delay >= deadline || !throttle_.MaySend(now, random_.Fraction()) ||
+        !budget_.TryTake(now))
+      return false;
   }
   network_->Wait(delay);
   return true;
@@ -207,12 +205,6 @@ Caller::Attempt Caller::Exchange(Connection& connection, std::string_view text,
             .reusable =
                 response.keep_alive() && text.empty() && !moved->ended && *fed == received.size()};
   }
-}
-
-std::unexpected<Error> Caller::HeldBack() const {
-  return Fail(ErrorCode::kUnavailable, "the server at " + url_text_ +
-                                           " refuses most requests, so this one was not sent; "
-                                           "send it again later");
 }
 
 std::unexpected<Error> Caller::NotReached(const Error& error) const {

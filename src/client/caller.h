@@ -59,11 +59,11 @@ class Caller {
  public:
   Caller(const ClientOptions& options, ServerUrl url, ClientParts parts);
 
-  /// By when a call that begins now must have ended. Counts the call in the retries' budget.
-  [[nodiscard]] Instant BeginCall() EXCLUDES(mu_);
+  /// By when a call that begins now must have ended. Counts the call in the retries' budget. Fails with kUnavailable if
+  /// nothing is to be sent now, for the server refuses too much.
+  [[nodiscard]] Result<Instant> BeginCall() EXCLUDES(mu_);
 
-  /// One attempt, unless the server refuses too many. A kept connection that the server has closed meanwhile is
-  /// replaced at once, which is no retry.
+  /// One attempt. A kept connection that the server has closed meanwhile is replaced at once, which is no retry.
   [[nodiscard]] Result<Answer> TryOnce(const Request& request, const Patience& patience,
                                        const BodySink& sink = {}) EXCLUDES(mu_);
 
@@ -71,7 +71,7 @@ class Caller {
   [[nodiscard]] Result<Answer> Call(const Request& request) EXCLUDES(mu_);
 
   /// Waits until it is time for the retry of that number, from 0. False: there must be none, because of the number, the
-  /// budget, or the deadline.
+  /// budget, the deadline, or what the server refuses.
   [[nodiscard]] bool WaitToRetry(std::uint32_t retry, std::optional<Duration> retry_after,
                                  Instant deadline) EXCLUDES(mu_);
 
@@ -100,9 +100,6 @@ class Caller {
                                  const Patience& patience, const BodySink& sink);
   [[nodiscard]] std::unique_ptr<Connection> TakeIdle() EXCLUDES(mu_);
   void KeepIdle(std::unique_ptr<Connection> connection) EXCLUDES(mu_);
-  [[nodiscard]] bool MaySend() EXCLUDES(mu_);
-  void CountTaken() EXCLUDES(mu_);
-  [[nodiscard]] std::unexpected<Error> HeldBack() const;
   [[nodiscard]] std::unexpected<Error> NotReached(const Error& error) const;
   [[nodiscard]] std::unexpected<Error> Lost(const Error& error) const;
   [[nodiscard]] std::unexpected<Error> NotUnderstood(const Error& error) const;

@@ -234,13 +234,15 @@ Result<std::vector<ParkedContent>> Client::ParkedContents() {
 Result<void> Client::ResolveParked(const ContentKey& key, Resolution resolution) {
   JsonWriter json;
   json.BeginObject().Field("as", resolution == Resolution::kSaved ? "saved" : "send-again");
+  const auto deadline = impl_->caller.BeginCall();
+  if (!deadline) return std::unexpected(deadline.error());
   const auto answer =
       impl_->caller.TryOnce({.method = "POST",
                              .target = "/v1/parked/" + OperationName(key) + ":resolve",
                              .fields = "Content-Type: application/json\r\n",
                              .body = json.EndObject().Take(),
                              .is_sent_once = true},
-                            {.deadline = impl_->caller.BeginCall()});
+                            {.deadline = *deadline});
   if (!answer) return std::unexpected(answer.error());
   if (answer->status == 204) return {};
   return std::unexpected(client::ErrorOfProblem(answer->status, answer->body));
@@ -265,7 +267,7 @@ Result<VerifyReport> Client::Verify(std::move_only_function<void(std::uint64_t)>
          unread.erase(0, end + 1))
       take_line(std::string_view(unread).substr(0, end));
   };
-  (void)impl_->caller.BeginCall();
+  if (const auto begun = impl_->caller.BeginCall(); !begun) return std::unexpected(begun.error());
   const auto answer =
       impl_->caller.TryOnce({.method = "POST", .target = "/v1/store:verify"},
                             {.deadline = Instant::max(), .of_piece = impl_->deadline}, take);

@@ -136,6 +136,13 @@ TEST_F(ClientSaveTest, KeepsItsCallsFromAServerThatRefusesMostOfThem) {
   EXPECT_EQ(result.error->message,
             "the server at http://127.0.0.1:8080 refuses most requests, so this one was not sent; "
             "send it again later");
+  // Neither are they tried again.
+  const auto eager = MakeClient(
+      {.retry = {
+           .retries_max = 100, .backoff_min = 1ms, .backoff_max = 1ms, .budget_per_second = 1e6}});
+  const std::size_t seen = server_.seen.size();
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(eager->SaveItem("a").outcome, Outcome::kUnavailable);
+  EXPECT_LT(server_.seen.size() - seen, 200u);
   // It is asked again and again, so that its first yes is heard.
   server_.faults.clear();
   server_.clock.Set(server_.clock.Now() + 2s);

@@ -33,14 +33,18 @@ SaveCall::SaveCall(Caller& caller, std::span<const std::string_view> contents,
     : caller_(caller),
       contents_(contents),
       options_(options),
-      deadline_(caller.BeginCall()),
+      begun_(caller.BeginCall()),
       fields_(SaveFields()),
       pending_(contents.size()) {
   for (std::size_t i = 0; i < contents_.size(); ++i) {
-    if (contents_[i].size() <= kContentBytesLimit) continue;
-    pending_[i] = {.result = {.outcome = Outcome::kRejected,
-                              .error = Error(ErrorCode::kTooLarge, "no content can be so large")},
-                   .next = Next::kSettled};
+    if (contents_[i].size() > kContentBytesLimit) {
+      pending_[i] = {.result = {.outcome = Outcome::kRejected,
+                                .error = Error(ErrorCode::kTooLarge, "no content can be so large")},
+                     .next = Next::kSettled};
+    } else if (!begun_) {
+      pending_[i] = {.result = {.outcome = Outcome::kUnavailable, .error = begun_.error()},
+                     .next = Next::kSettled};
+    }
   }
 }
 
@@ -188,10 +192,10 @@ std::vector<std::size_t> SaveCall::Unsettled() const {
 
 void SaveCall::WaitForNextRound() {
   if (Any(Next::kRetry)) {
-    if (caller_.WaitToRetry(retries_++, retry_after_, deadline_)) return;
+    if (caller_.WaitToRetry(retries_++, retry_after_, *begun_)) return;
     Settle(Next::kRetry);
   }
-  if (Any(Next::kAskAgain) && !caller_.Pause(pauses_++, retry_after_, asked_at_, deadline_))
+  if (Any(Next::kAskAgain) && !caller_.Pause(pauses_++, retry_after_, asked_at_, *begun_))
     Settle(Next::kAskAgain);
 }
 

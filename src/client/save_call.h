@@ -47,7 +47,7 @@ class SaveCall {
   void SendSingle(std::size_t index);
   void SendBatch(BatchAnswer::Framing framing, std::span<const std::size_t> indices);
   [[nodiscard]] std::string SaveFields() const;
-  [[nodiscard]] Patience patience() const { return {.deadline = deadline_}; }
+  [[nodiscard]] Patience patience() const { return {.deadline = *begun_}; }
 
   /// What became of one of them.
   void Take(std::size_t index, int status, SaveResult result);
@@ -66,7 +66,7 @@ class SaveCall {
   Caller& caller_;
   const std::span<const std::string_view> contents_;
   const SaveOptions& options_;
-  const Instant deadline_;
+  const Result<Instant> begun_;  // by when to end, unless nothing is to be sent
   const std::string fields_;
   std::vector<Pending> pending_;
   std::uint32_t retries_ = 0;

@@ -2,15 +2,16 @@
 
 namespace itemgate::client {
 
-bool Throttle::TrySend(Instant now, double fraction) {
+bool Throttle::MaySend(Instant now, double fraction) {
   if (multiplier_ <= 0) return true;
-  ++counts_.At(now).wanted;
   constexpr double kAlways = kAlwaysPerSecond * std::chrono::duration<double>(kPeriod).count() *
                              RecentCounts<Counts>::kPeriods;
   const Counts recent = counts_.Sum(now);
-  const auto wanted = static_cast<double>(recent.wanted);
-  const double sent = multiplier_ * static_cast<double>(recent.taken) + kAlways;
-  return fraction * wanted >= wanted - sent;
+  const auto wanted = static_cast<double>(recent.taken + recent.not_taken);
+  const double to_send = multiplier_ * static_cast<double>(recent.taken) + kAlways;
+  if (fraction * wanted >= wanted - to_send) return true;
+  OnRefused(now);
+  return false;
 }
 
 }  // namespace itemgate::client

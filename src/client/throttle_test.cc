@@ -24,9 +24,12 @@ class Sender {
   int SendFor(Duration duration, const std::function<bool(Instant now)>& takes) {
     int sent = 0;
     for (const Instant end = now_ + duration; now_ < end; now_ += 1ms) {
-      if (!throttle_.TrySend(now_, random_.Fraction())) continue;
+      if (!throttle_.MaySend(now_, random_.Fraction())) continue;
       ++sent;
-      if (takes(now_)) throttle_.OnTaken(now_);
+      if (takes(now_))
+        throttle_.OnTaken(now_);
+      else
+        throttle_.OnRefused(now_);
     }
     return sent;
   }
@@ -75,8 +78,15 @@ TEST(Throttle, IsGoneSoonAfterTheServerTakesAllAgain) {
 
 TEST(Throttle, NeverHoldsBackWhoSendsLittle) {
   Throttle throttle({});
-  for (Instant now = kStart; now < kStart + 60s; now += 101ms)
-    EXPECT_TRUE(throttle.TrySend(now, 0));
+  for (Instant now = kStart; now < kStart + 60s; now += 101ms) {
+    EXPECT_TRUE(throttle.MaySend(now, 0));
+    throttle.OnRefused(now);
+  }
+}
+
+TEST(Throttle, WhatHasNoAnswerYetIsNotTakenForRefused) {
+  Throttle throttle({});
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(throttle.MaySend(kStart, 0));
 }
 
 TEST(Throttle, CanBeSwitchedOff) {

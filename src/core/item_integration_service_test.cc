@@ -241,6 +241,10 @@ TEST_F(ServiceTest, BoundsHowManyWaitForOneContent) {
   for (int i = 0; i < 4; ++i) Send("a");
   EXPECT_EQ(OutcomeOf(3), Outcome::kInProgress);
   EXPECT_EQ(OutcomeOf(Send("a")), Outcome::kInProgress);
+  std::optional<Outcome> awaited;
+  service().AwaitSaveAsync(MakeContentKey({}, "a").value(), std::chrono::hours(1),
+                           [&](const SaveResult& result) { awaited = result.outcome; });
+  EXPECT_EQ(awaited, Outcome::kInProgress);
   const std::size_t other = Send("b");
   for (Run(); store_.waiting_count() > 0; Run()) store_.Release();
   EXPECT_EQ(OutcomeOf(0), Outcome::kCreated);

@@ -28,8 +28,8 @@ struct BatchTerms {
 
 /// One batch. Items gather in a window; a window is saved when it is full, when nothing else is being saved, or after a
 /// moment, so that a slow sender is answered at once and a fast one in large steps. Several windows are under way at a
-/// time, and are answered in order; one, while single saves take too long. With too many, or with a reader too slow for
-/// the answers, no more of the body is taken in.
+/// time, and are answered in order; one, and what came in the same read, while single saves take too long. With too
+/// many, or with a reader too slow for the answers, no more of the body is taken in.
 ///
 /// Co-owned by its connection and by the saves it has begun: a client that goes away cancels nothing but its answers.
 class BatchStream final : public http::StreamHandler,

@@ -135,18 +135,24 @@ bool RedisNode::IsOldEnough(const redis::Reply& info) {
   std::int64_t uptime = 0;
   if (std::from_chars(text.data(), text.data() + text.size(), uptime).ec != std::errc()) {
     youth_ = "it does not tell for how long it is up, which uptime_min asks for: allow +info";
+    AskAgainIn(uptime_min_);
     return false;
   }
-  if (uptime >= uptime_min_.count()) return true;
-  StopAging();
+  // It counts the seconds that have begun, so it may be up for one less than it says.
+  if (uptime > uptime_min_.count()) return true;
   youth_ = "it was started " + std::to_string(uptime) +
            " s ago, and has no vote until it is up for " + std::to_string(uptime_min_.count()) +
            " s";
-  aging_ = loop_.PostAfter(uptime_min_ - std::chrono::seconds(uptime), [this] {
+  AskAgainIn(uptime_min_ - std::chrono::seconds(uptime - 1));
+  return false;
+}
+
+void RedisNode::AskAgainIn(Duration time) {
+  if (aging_ != TimerId{}) (void)loop_.Cancel(aging_);
+  aging_ = loop_.PostAfter(time, [this] {
     aging_ = {};
     if (primary_->is_connected()) Identify();
   });
-  return false;
 }
 
 void RedisNode::StopAging() {

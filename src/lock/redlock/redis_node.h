@@ -46,6 +46,7 @@ class RedisNode final : public LockNode, private redis::NodeListener {
   void Identified(const redis::Answer& answer);
   /// Whether a server that says this of itself is up for long enough; else it is asked again when it is.
   [[nodiscard]] bool IsOldEnough(const redis::Reply& info);
+  void AskAgainIn(Duration time);
   void StopAging();
 
   EventLoop& loop_;
