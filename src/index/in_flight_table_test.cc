@@ -1,6 +1,7 @@
 #include "index/in_flight_table.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -33,7 +34,7 @@ class InFlightTableTest : public testing::Test {
     return joined;
   }
 
-  InFlightTable table_{1, 3};
+  InFlightTable table_{1, 1'000'000};  // nobody is one too many
   InFlightEntry a_, b_, c_, d_;
 };
 
@@ -46,21 +47,29 @@ TEST_F(InFlightTableTest, TheFirstOwnsAndTheOthersJoinInOrder) {
   EXPECT_EQ(table_.size(), 0U);
 }
 
-TEST_F(InFlightTableTest, NoMoreJoinOneOwnerThanMay) {
-  InFlightEntry d, e;
-  EXPECT_EQ(Enter(a_, 1), Entered::kOwner);
-  for (InFlightEntry* entry : {&b_, &c_, &d}) EXPECT_EQ(Enter(*entry, 1), Entered::kJoined);
-  EXPECT_EQ(Enter(e, 1), Entered::kTaken);
-  EXPECT_EQ(table_.Join(e), Entered::kTaken);
-  EXPECT_EQ(Enter(d_, 2), Entered::kOwner);
+TEST(InFlightTable, NoMoreJoinOneOwnerThanMay) {
+  InFlightTable table(1, 3);
+  std::array<InFlightEntry, 6> of_one;
+  for (InFlightEntry& entry : of_one) entry.key = KeyOf(1);
+  auto& [a, b, c, d, e, f] = of_one;
+  InFlightEntry of_another;
+  of_another.key = KeyOf(2);
+  EXPECT_EQ(table.Enter(a, IfTaken::kJoin), Entered::kOwner);
+  for (InFlightEntry* entry : {&b, &c, &d})
+    EXPECT_EQ(table.Enter(*entry, IfTaken::kJoin), Entered::kJoined);
+  EXPECT_EQ(table.Enter(e, IfTaken::kJoin), Entered::kTaken);
+  EXPECT_EQ(table.Join(e), Entered::kTaken);
+  EXPECT_EQ(table.Enter(of_another, IfTaken::kJoin), Entered::kOwner);
   // Whoever leaves, or owns the key itself by now, has made room.
-  EXPECT_TRUE(table_.Quit(c_));
-  EXPECT_EQ(table_.Join(e), Entered::kJoined);
-  EXPECT_EQ(table_.PromoteNext(a_), &b_);
-  EXPECT_EQ(Enter(c_, 1), Entered::kJoined);
-  EXPECT_EQ(Enter(a_, 1), Entered::kTaken);
-  EXPECT_EQ(Finish(b_), (std::vector{&d, &e, &c_}));
-  EXPECT_TRUE(Finish(d_).empty());
+  EXPECT_TRUE(table.Quit(c));
+  EXPECT_EQ(table.Join(e), Entered::kJoined);
+  EXPECT_EQ(table.PromoteNext(a), &b);
+  EXPECT_EQ(table.Enter(c, IfTaken::kJoin), Entered::kJoined);
+  EXPECT_EQ(table.Enter(f, IfTaken::kJoin), Entered::kTaken);
+  std::vector<InFlightEntry*> joined;
+  table.Finish(b, [&](InFlightEntry& entry) { joined.push_back(&entry); });
+  EXPECT_EQ(joined, (std::vector{&d, &e, &c}));
+  table.Finish(of_another, [](InFlightEntry&) {});
 }
 
 TEST_F(InFlightTableTest, DifferentKeysDoNotMeet) {
