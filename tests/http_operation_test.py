@@ -10,7 +10,6 @@ import subprocess
 import time
 import tomllib
 import unittest
-from pathlib import Path
 
 from blackbox import BUSY, INPUT_OUTPUT, OK, USAGE, run
 from http_connection import Connection, request_bytes
@@ -185,11 +184,6 @@ class SystemdTest(ServerTest):
 
 
 class StartTest(ServerTest):
-    def test_there_is_a_loop_for_each_processor_that_may_be_used(self):
-        server = self.serve(around=("taskset", "-c", "0"))
-        names = [(thread / "comm").read_text().strip() for thread in Path(f"/proc/{server.pid}/task").iterdir()]
-        self.assertEqual(names.count("http"), 1, names)
-
     def serve_and_end(self, *arguments):
         return run("serve", "--data", self.data, *arguments)
 

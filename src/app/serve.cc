@@ -1,7 +1,5 @@
 #include "app/serve.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <optional>
@@ -34,12 +32,7 @@ constexpr Duration kTellingMax = std::chrono::milliseconds(500);
 constexpr Duration kStoreLookInterval = std::chrono::seconds(1);
 constexpr int kWorkersMin = 2;  // they wait for the disk more than they compute
 
-/// Those that this process may use: with a container's cpuset, or taskset, fewer than there are.
-int ProcessorCount() {
-  cpu_set_t usable;
-  if (sched_getaffinity(0, sizeof usable, &usable) == 0) return std::max(CPU_COUNT(&usable), 1);
-  return static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
-}
+int ProcessorCount() { return static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U)); }
 
 LogFormat FormatOf(const Settings& settings) {
   return settings.log_format == "json" ? LogFormat::kJson : LogFormat::kText;

@@ -44,8 +44,7 @@ constexpr std::array kTable{
             .choices = "none|auto|redlock"},
     Setting{.key = "threads",
             .member = &Settings::threads,
-            .help = "Event loops that serve connections; 0: one for each processor that the "
-                    "process may use",
+            .help = "Event loops that serve connections; 0: one for each processor",
             .max = 256},
 
     Setting{.key = "server.name",
