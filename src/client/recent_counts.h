@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -13,14 +14,17 @@ namespace itemgate::client {
 template <typename Counts>
 class RecentCounts {
  public:
-  static constexpr std::size_t kPeriods = 10;
-
   explicit RecentCounts(Duration period) : period_(period) {}
+
+  /// How long the moments are together.
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(kPeriods * period_).count();
+  }
 
   /// What is counted now.
   [[nodiscard]] Counts& At(Instant now) {
     const std::int64_t number = NumberOf(now);
-    Period& period = periods_[static_cast<std::size_t>(number) % kPeriods];
+    Period& period = periods_[static_cast<std::size_t>(number % kPeriods)];
     if (period.number != number) period = {.number = number, .counts = {}};
     return period.counts;
   }
@@ -29,14 +33,16 @@ class RecentCounts {
     const std::int64_t number = NumberOf(now);
     Counts sum;
     for (const Period& period : periods_) {
-      if (period.number + static_cast<std::int64_t>(kPeriods) > number) sum += period.counts;
+      if (period.number + kPeriods > number) sum += period.counts;
     }
     return sum;
   }
 
  private:
+  static constexpr std::int64_t kPeriods = 10;
+
   struct Period {
-    std::int64_t number = -static_cast<std::int64_t>(kPeriods);  // since the clock's beginning
+    std::int64_t number = -kPeriods;  // since the clock's beginning
     Counts counts;
   };
 

@@ -6,9 +6,8 @@
 namespace itemgate::client {
 
 bool RetryBudget::TryTake(Instant now) {
-  constexpr double kSeconds = 10;
   const Counts recent = counts_.Sum(now);
-  const double budget = kSeconds * options_.budget_per_second +
+  const double budget = counts_.seconds() * options_.budget_per_second +
                         options_.budget_share * static_cast<double>(recent.calls);
   if (static_cast<double>(recent.retries) + 1 > budget) return false;
   ++counts_.At(now).retries;

@@ -29,7 +29,6 @@ class Throttle {
   [[nodiscard]] static bool IsRefusal(int status) { return status == 429 || status == 503; }
 
  private:
-  static constexpr Duration kPeriod = std::chrono::milliseconds(200);
   static constexpr double kAlwaysPerSecond = 10;
 
   struct Counts {
@@ -43,7 +42,7 @@ class Throttle {
   };
 
   double multiplier_;
-  RecentCounts<Counts> counts_{kPeriod};
+  RecentCounts<Counts> counts_{std::chrono::milliseconds(200)};
 };
 
 }  // namespace itemgate::client

@@ -12,7 +12,7 @@ Admission::Verdict Admission::Ask() const {
 }
 
 bool Admission::others_have_precedence(Instant now) const {
-  return overloaded() && now - judged_at_.load(std::memory_order_relaxed) < 10 * options_.interval;
+  return overloaded() && now - begin_.load(std::memory_order_relaxed) < 10 * options_.interval;
 }
 
 Duration Admission::typical_delay() const {
@@ -27,12 +27,11 @@ void Admission::Observe(Duration delay, Instant now) {
   const MutexLock lock(mutex_);
   smallest_ = count_ == 0 ? delay : std::min(smallest_, delay);
   ++count_;
-  const Duration elapsed = now - begin_;
+  const Duration elapsed = now - begin_.load(std::memory_order_relaxed);
   if (elapsed < options_.interval) return;
   // After a pause, an interval would be judged by a single save: that one only begins the next.
   if (elapsed < 2 * options_.interval || overloaded()) EndInterval(elapsed);
-  begin_ = now;
-  judged_at_.store(now, std::memory_order_relaxed);
+  begin_.store(now, std::memory_order_relaxed);
   count_ = 0;
 }
 

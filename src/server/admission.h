@@ -59,10 +59,9 @@ class Admission {
   std::atomic<bool> overloaded_ = false;
   mutable std::atomic<bool> refused_ = false;  // somebody, since the interval began
   std::atomic<Duration::rep> typical_delay_ = 0;
-  std::atomic<Instant> judged_at_ = Instant{};
+  std::atomic<Instant> begin_ = Instant{};  // of the interval; written under the mutex
 
   Mutex mutex_;
-  Instant begin_ GUARDED_BY(mutex_){};  // of the interval
   std::uint64_t count_ GUARDED_BY(mutex_) = 0;
   Duration smallest_ GUARDED_BY(mutex_){};
 };

@@ -99,6 +99,19 @@ TEST_F(RedLockFault, ServersThatRestartedEmptyHaveNoVoteUntilTheirLocksHaveEnded
   EXPECT_FALSE(lock->IsAcquired());
 }
 
+TEST_F(RedLockFault, ServersThatDoNotTellTheirAgeHaveNoVoteUntilTheyDo) {
+  for (const auto& server : fleet_) server->Run({"ACL", "SETUSER", "default", "-info"});
+  const auto factory = ConnectTo(fleet_.Addresses(3), 0, {.uptime_min = seconds(1)});
+  ASSERT_TRUE(Eventually([&] {
+    return std::ranges::all_of(factory->Instances(), [](const RedLockInstance& instance) {
+      return instance.failure.contains("allow +info");
+    });
+  }));
+  EXPECT_EQ(factory->TryLock("of unknown age")->status(), RedLockStatus::kNoQuorum);
+  for (const auto& server : fleet_) server->Run({"ACL", "SETUSER", "default", "+info"});
+  EXPECT_TRUE(Eventually([&] { return factory->TryLock("of unknown age")->IsAcquired(); }));
+}
+
 TEST_F(RedLockFault, AMajorityThatRestartsEmptyIsALoss) {
   const auto factory = ConnectTo(fleet_);
   auto lock = factory->CreateLock("majority", milliseconds(900));
